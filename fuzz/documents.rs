@@ -1,13 +1,16 @@
 //! Documents that operators and partners write: models, catalogues, tables, settings, key sets, packages.
 
-use std::path::Path;
+use std::{path::Path, sync::LazyLock};
 
 use medcredit::{
     config::{self, Config},
     domain::Kinds,
     grading::Library,
     identity::assertion::ClientKeys,
-    push::{self, Detached, Manifest},
+    push::{
+        Detached, Manifest,
+        platform::{CheckedPlatform, Reference, SHIPPED},
+    },
     scoring::{Catalogue, Mapping, Model, shipped},
 };
 
@@ -55,10 +58,13 @@ fn settings() {
 }
 
 #[test]
-fn receivers() {
-    edits_of!(push::BUILT_IN.as_bytes().to_vec(), |bytes| with_text(bytes, |text| {
-        let library = Library::shipped().unwrap();
-        let _ = push::receivers("receivers.toml", text, &library, &Kinds::built_in().unwrap());
+fn platforms() {
+    static TABLES: LazyLock<(Library, Kinds)> =
+        LazyLock::new(|| (Library::shipped().unwrap(), Kinds::built_in().unwrap()));
+    let (_, text) = SHIPPED.iter().find(|(id, _)| *id == "provincial-credit-exchange").unwrap();
+    edits_of!(text.as_bytes().to_vec(), |bytes| with_text(bytes, |text| {
+        let (library, kinds) = &*TABLES;
+        let _ = CheckedPlatform::parse("platform.toml", text, Path::new(""), &Reference { kinds, library });
     }));
 }
 

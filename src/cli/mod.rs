@@ -31,6 +31,7 @@ mod model;
 mod objection;
 mod openapi;
 mod operator;
+mod push;
 mod recover;
 mod restore;
 mod score;
@@ -47,6 +48,7 @@ use crate::{
     config::{Config, ConfigError, StoreEngine},
     domain::TableError,
     grading::LibraryError,
+    push::platform::PlatformsError,
 };
 use context::{Logged, NothingDone};
 
@@ -110,6 +112,8 @@ enum Command {
     Model(model::ModelCommand),
     /// Grade subjects, and publish, explain and report the grades
     Score(score::Score),
+    /// Check and list the platforms that receive grades
+    Push(push::PushCommand),
     /// Record objections of subjects to their results, and decide them
     Objection(objection::ObjectionCommand),
     /// Show everything stored about a subject, or find subjects by number or name
@@ -148,6 +152,7 @@ impl Command {
             Self::Catalogue(args) => catalogue::run(args, ctx).await,
             Self::Model(args) => model::run(args, ctx),
             Self::Score(args) => score::run(args, ctx).await,
+            Self::Push(args) => push::run(args, ctx),
             Self::Objection(args) => objection::run(args, ctx).await,
             Self::Subject(args) => subject::run(args, ctx).await,
             Self::Ledger(args) => ledger::run(args, ctx).await,
@@ -257,6 +262,7 @@ fn print_error(ctx: &Context, error: &anyhow::Error) -> u8 {
         cause.is::<ConfigError>()
             || cause.is::<TableError>()
             || cause.is::<LibraryError>()
+            || cause.is::<PlatformsError>()
             || cause.is::<bank::ProfileError>()
     };
     if error.chain().any(is_configuration) {

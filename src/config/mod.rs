@@ -22,6 +22,7 @@ mod outbox;
 mod overlay;
 mod partner;
 mod portal;
+mod push;
 mod reference;
 mod secret;
 mod secrets;
@@ -48,6 +49,7 @@ pub use network::Network;
 pub use outbox::Outbox;
 pub use partner::{Partner, TlsFiles};
 pub use portal::Portal;
+pub use push::Push;
 pub use reference::Reference;
 pub use secret::Secret;
 pub use secrets::{KeyEncryptionKey, Secrets};
@@ -154,6 +156,8 @@ sections! {
     imports: Imports,
     /// Events and outbound deliveries.
     outbox: Outbox,
+    /// Platforms that receive grades.
+    push: Push,
     /// Kinds of subject and regions.
     reference: Reference,
     /// Catalogues, models and grading runs.

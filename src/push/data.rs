@@ -1,166 +1,184 @@
-//! The data file of a package: a record for each subject, as NDJSON or CSV.
+//! The data file of a package: a record for each subject under the platform's own names, as NDJSON, CSV or XML.
 
-use serde::Serialize;
+use std::fmt::Write as _;
 
-use super::{Format, PushError};
+use serde::{Serialize, Serializer};
+
+use super::{
+    PushError,
+    platform::{Encoding, Field, Fields, Format, Value},
+};
 use crate::domain::printable::without_formula;
 
-/// A result, as a receiver gets it.
-#[derive(Debug, Serialize)]
-pub(super) struct Record<'a> {
-    #[serde(rename = "record_id")]
-    pub(super) id: String,
-    pub(super) version: i64,
-    pub(super) kind: &'a str,
-    pub(super) object_type: Option<u8>,
-    pub(super) code: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) uscc: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) name: Option<&'a str>,
-    pub(super) region: &'a str,
-    pub(super) status: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) reason: Option<&'a str>,
-    /// The grade in our own scheme.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) grade: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) grade_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) points: Option<String>,
-    pub(super) evaluated_on: String,
-    pub(super) valid_until: Option<&'a str>,
-    /// The grade in the receiver's scheme.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) receiver_grade: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) receiver_grade_name: Option<&'a str>,
-}
-
-/// The columns of a CSV file.
-const COLUMNS: [&str; 17] = [
-    "record_id",
-    "version",
-    "kind",
-    "object_type",
-    "code",
-    "uscc",
-    "name",
-    "region",
-    "status",
-    "reason",
-    "grade",
-    "grade_name",
-    "points",
-    "evaluated_on",
-    "valid_until",
-    "receiver_grade",
-    "receiver_grade_name",
-];
+/// What begins and ends a record of an XML file, each on a line of its own: records are counted by them.
+pub(super) const XML_RECORD: (&str, &str) = ("<record>", "</record>");
+/// The end of an XML file.
+pub(super) const XML_END: &str = "</records>";
 
 /// A data file under construction.
 pub(super) struct Data {
-    bytes: Vec<u8>,
-    rows: Option<csv::Writer<Vec<u8>>>,
+    encoding: Encoding,
+    writer: Writer,
+    /// Which fields are free texts, in order.
+    free: Vec<bool>,
     /// The number of records.
     pub(super) records: usize,
 }
 
+enum Writer {
+    Ndjson(Vec<u8>),
+    Csv(Box<csv::Writer<Vec<u8>>>),
+    Xml(String),
+}
+
 impl Data {
-    /// An empty file in a format.
-    pub(super) fn new(format: Format) -> Self {
+    /// An empty file with the fields of a package.
+    pub(super) fn new<V: Value>((format, encoding): (Format, Encoding), fields: &Fields<V>) -> Self {
         // In memory: a package is recorded as a whole before any byte of it is written (I1).
-        let rows = (format == Format::Csv).then(|| csv::Writer::from_writer(Vec::new()));
-        Self { bytes: Vec::new(), rows, records: 0 }
+        let writer = match format {
+            Format::Ndjson => Writer::Ndjson(Vec::new()),
+            Format::Csv => Writer::Csv(Box::new(csv::Writer::from_writer(Vec::new()))),
+            Format::Xml => Writer::Xml(format!(
+                "<?xml version=\"1.0\" encoding=\"{}\"?>\n<records dataset=\"{}\">\n",
+                encoding.as_str().to_ascii_uppercase(),
+                escaped(&fields.dataset)
+            )),
+        };
+        let free = fields.fields.iter().map(Field::is_free_text).collect();
+        Self { encoding, writer, free, records: 0 }
     }
 
-    /// Adds a record.
-    pub(super) fn add(&mut self, record: &Record<'_>) -> Result<(), PushError> {
+    /// Adds a record, rendered by the fields.
+    pub(super) fn add(&mut self, record: &[(&str, String)]) -> Result<(), PushError> {
         let failed = |error: String| PushError::Form(error);
         self.records += 1;
-        match &mut self.rows {
-            None => {
-                serde_json::to_writer(&mut self.bytes, record).map_err(|error| failed(error.to_string()))?;
-                self.bytes.push(b'\n');
+        match &mut self.writer {
+            Writer::Ndjson(bytes) => {
+                serde_json::to_writer(&mut *bytes, &Members(record)).map_err(|error| failed(error.to_string()))?;
+                bytes.push(b'\n');
             }
-            Some(rows) => {
-                // Only with the first record: a file without records is empty in both formats.
+            Writer::Csv(rows) => {
+                // Only with the first record: a file without records is empty.
                 if self.records == 1 {
-                    rows.write_record(COLUMNS).map_err(|error| failed(error.to_string()))?;
+                    let names = record.iter().map(|(name, _)| name);
+                    rows.write_record(names).map_err(|error| failed(error.to_string()))?;
                 }
-                rows.write_record(fields(record)).map_err(|error| failed(error.to_string()))?;
+                let cells = record.iter().zip(&self.free).map(|((_, text), free)| {
+                    // Platforms open the file in spreadsheets, and names are not ours. Other formats have every text as it is.
+                    if *free { without_formula(text).into_owned() } else { text.clone() }
+                });
+                rows.write_record(cells).map_err(|error| failed(error.to_string()))?;
+            }
+            Writer::Xml(text) => {
+                text.push_str(XML_RECORD.0);
+                for (name, value) in record {
+                    // Infallible: writing to a String. The name was checked with the platform's file.
+                    let _ = write!(text, "<{name}>{}</{name}>", escaped(value));
+                }
+                text.push_str(XML_RECORD.1);
+                text.push('\n');
             }
         }
         Ok(())
     }
 
-    /// The finished bytes.
+    /// The finished bytes, in the platform's encoding.
     pub(super) fn finish(self) -> Result<Vec<u8>, PushError> {
-        match self.rows {
-            None => Ok(self.bytes),
-            Some(rows) => rows.into_inner().map_err(|error| PushError::Form(error.to_string())),
+        let bytes = match self.writer {
+            Writer::Ndjson(bytes) => bytes,
+            Writer::Csv(rows) => rows.into_inner().map_err(|error| PushError::Form(error.to_string()))?,
+            Writer::Xml(mut text) => {
+                text.push_str(XML_END);
+                text.push('\n');
+                text.into_bytes()
+            }
+        };
+        match self.encoding {
+            Encoding::Utf8 => Ok(bytes),
+            Encoding::Gb18030 => {
+                let text = String::from_utf8(bytes).map_err(|error| PushError::Form(error.to_string()))?;
+                let (encoded, _, lost) = encoding_rs::GB18030.encode(&text);
+                if lost {
+                    return Err(PushError::Form("a character cannot be written in GB 18030".to_owned()));
+                }
+                Ok(encoded.into_owned())
+            }
         }
     }
 }
 
-/// A record in the order of [`COLUMNS`].
-fn fields(record: &Record<'_>) -> [String; COLUMNS.len()] {
-    // Receivers open the file in spreadsheets, and names are not ours. NDJSON has every text as it is.
-    let text = |of: Option<&str>| without_formula(of.unwrap_or_default()).into_owned();
-    [
-        record.id.clone(),
-        record.version.to_string(),
-        record.kind.to_owned(),
-        record.object_type.map(|of| of.to_string()).unwrap_or_default(),
-        record.code.to_owned(),
-        text(record.uscc),
-        text(record.name),
-        record.region.to_owned(),
-        record.status.to_owned(),
-        text(record.reason),
-        text(record.grade),
-        text(record.grade_name),
-        record.points.clone().unwrap_or_default(),
-        record.evaluated_on.clone(),
-        text(record.valid_until),
-        text(record.receiver_grade),
-        text(record.receiver_grade_name),
-    ]
+/// A record as a JSON object, in the order of the fields. An absent value is an absent member.
+struct Members<'a>(&'a [(&'a str, String)]);
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let present = self.0.iter().filter(|(_, text)| !text.is_empty());
+        serializer.collect_map(present.map(|(name, text)| (name, text)))
+    }
+}
+
+/// A text as the content of an element or an attribute. Rendered texts have no line ends and no control characters.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::push::platform::{AmountUnit, Content, DateForm, GradeValue};
+
+    fn fields() -> Fields<GradeValue> {
+        let field = |(name, value): (&str, GradeValue)| Field {
+            name: name.to_owned(),
+            content: Content::Value(value),
+            codes: BTreeMap::new(),
+            date: DateForm::Iso,
+            amount: AmountUnit::Fen,
+            required: false,
+            longest: None,
+        };
+        let of = [("MC", GradeValue::Name), ("FZ", GradeValue::Points), ("BZ", GradeValue::Remark)];
+        Fields { dataset: "A&B".to_owned(), fields: of.map(field).into() }
+    }
+
+    fn written(format: Format, encoding: Encoding, name: &str) -> Vec<u8> {
+        let mut data = Data::new((format, encoding), &fields());
+        data.add(&[("MC", name.to_owned()), ("FZ", "-1.500".to_owned()), ("BZ", String::new())]).unwrap();
+        assert_eq!(data.records, 1);
+        data.finish().unwrap()
+    }
 
     #[test]
-    fn a_name_is_no_formula_in_csv_and_unchanged_in_ndjson() {
-        let record = Record {
-            id: "r".into(),
-            version: 1,
-            kind: "pharmacy",
-            object_type: None,
-            code: "P33030200017",
-            uscc: None,
-            name: Some("=HYPERLINK(\"x\")"),
-            region: "330302",
-            status: "graded",
-            reason: None,
-            grade: Some("A"),
-            grade_name: None,
-            points: Some("-1.5".into()),
-            evaluated_on: "2026-07-01".into(),
-            valid_until: None,
-            receiver_grade: None,
-            receiver_grade_name: None,
-        };
-        let written = |format| {
-            let mut data = Data::new(format);
-            data.add(&record).unwrap();
-            String::from_utf8(data.finish().unwrap()).unwrap()
-        };
-        let csv = written(Format::Csv);
-        assert!(csv.contains(",\"'=HYPERLINK(\"\"x\"\")\",") && csv.contains(",-1.5,"), "{csv}");
-        assert!(written(Format::Ndjson).contains(r#""name":"=HYPERLINK(\"x\")""#));
+    fn a_name_is_no_formula_in_csv_and_unchanged_in_other_formats() {
+        let text = |format| String::from_utf8(written(format, Encoding::Utf8, "=HYPERLINK(\"<x>\")")).unwrap();
+        assert_eq!(text(Format::Csv), "MC,FZ,BZ\n\"'=HYPERLINK(\"\"<x>\"\")\",-1.500,\n");
+        assert_eq!(text(Format::Ndjson), "{\"MC\":\"=HYPERLINK(\\\"<x>\\\")\",\"FZ\":\"-1.500\"}\n");
+        assert_eq!(
+            text(Format::Xml),
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<records dataset=\"A&amp;B\">\n<record><MC>=HYPERLINK(&quot;&lt;x&gt;&quot;)</MC>\
+             <FZ>-1.500</FZ><BZ></BZ></record>\n</records>\n"
+        );
+    }
+
+    #[test]
+    fn a_file_is_in_the_encoding_of_the_platform() {
+        let bytes = written(Format::Csv, Encoding::Gb18030, "温州市𠮷医院");
+        assert!(std::str::from_utf8(&bytes).is_err());
+        let (text, _, broken) = encoding_rs::GB18030.decode(&bytes);
+        assert!(!broken && text.contains("温州市𠮷医院,-1.500,"), "{text}");
+        let xml = written(Format::Xml, Encoding::Gb18030, "药");
+        assert!(xml.starts_with(b"<?xml version=\"1.0\" encoding=\"GB18030\"?>"));
     }
 }

@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
-use super::Receiver;
+use super::platform::Platform;
 use crate::{
     domain::Timestamp,
     grading::InForceRound,
@@ -31,7 +31,7 @@ pub struct DataFile {
 pub struct LeftOut {
     /// Subjects with an open objection.
     pub under_objection: usize,
-    /// Natural persons whom the receiver may not have.
+    /// Natural persons whom the platform may not have.
     pub natural_persons: usize,
 }
 
@@ -43,7 +43,7 @@ pub struct MappedBy {
     pub digest: String,
     /// The mapped scheme, that of the round.
     pub from: SchemeRef,
-    /// The id of the receiver's scheme.
+    /// The id of the platform's scheme.
     pub to: String,
     /// Whether the grade in our own scheme is included too.
     pub own_grade: bool,
@@ -54,7 +54,14 @@ pub struct MappedBy {
 pub struct Manifest {
     /// `medcredit-package/1`.
     pub format: String,
+    /// The id of the platform.
     pub receiver: String,
+    /// SHA-256 of the platform's file by which it was made; absent from packages of former versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform_sha256: Option<String>,
+    /// The platform's code of the data set; absent from packages of former versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
     /// When it was made.
     pub made_at: Timestamp,
     pub run: String,
@@ -63,7 +70,7 @@ pub struct Manifest {
     pub period: String,
     pub scheme: String,
     pub scheme_version: i64,
-    /// The mapping, where grades of the receiver's scheme are included.
+    /// The mapping, where grades of the platform's scheme are included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mapped_by: Option<MappedBy>,
     /// The last day on which the grades are valid.
@@ -77,21 +84,38 @@ pub struct Manifest {
     pub files: Vec<DataFile>,
     /// The subjects that are not included.
     pub left_out: LeftOut,
+    /// The number of subjects that are included with the mark of an open objection.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub marked: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+/// What a package contains.
+#[derive(Debug)]
+pub(super) struct Contents {
+    pub(super) file: DataFile,
+    pub(super) left_out: LeftOut,
+    pub(super) marked: usize,
 }
 
 impl Manifest {
-    /// The manifest of a package of a round for a receiver.
+    /// The manifest of a package of a round for a platform.
     pub(super) fn of(
         round: InForceRound,
-        receiver: &Receiver,
+        platform: &Platform,
         mapping: Option<&Mapping>,
-        file: DataFile,
-        left_out: LeftOut,
+        contents: Contents,
         now: Timestamp,
     ) -> Self {
         Self {
             format: FORMAT.to_owned(),
-            receiver: receiver.id.clone(),
+            receiver: platform.id.clone(),
+            platform_sha256: Some(platform.digest.clone()),
+            dataset: platform.grades.as_ref().map(|grades| grades.dataset.clone()),
             made_at: now,
             // Version 1 is the publication; every correction raises it.
             corrected: round.results.iter().filter(|result| result.version > 1).count(),
@@ -105,13 +129,14 @@ impl Manifest {
                 digest: mapping_digest(mapping),
                 from: mapping.from().clone(),
                 to: mapping.to().scheme.clone(),
-                own_grade: receiver.own_grade,
+                own_grade: platform.own_grade,
             }),
             valid_until: round.valid_until,
             model_digest: round.model_digest,
             outcome_digest: round.outcome_digest,
-            files: vec![file],
-            left_out,
+            files: vec![contents.file],
+            left_out: contents.left_out,
+            marked: contents.marked,
         }
     }
 }

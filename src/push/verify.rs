@@ -5,8 +5,10 @@
 use serde_json::Value;
 
 use super::{
-    DataFile, Format, MANIFEST, Manifest, SIGNATURE,
+    DataFile, MANIFEST, Manifest, SIGNATURE,
+    data::{XML_END, XML_RECORD},
     manifest::{FORMAT, sha256},
+    platform::Format,
 };
 use crate::{domain::canonical::canonical, identity::Suite};
 
@@ -151,11 +153,14 @@ impl DataFile {
 
     /// Checks the number of records.
     pub fn check_records(&self, bytes: &[u8]) -> Result<(), PackageFault> {
-        let counted = match Format::of_name(&self.name) {
-            Some(Format::Ndjson) => count_lines(bytes),
-            Some(Format::Csv) => count_rows(bytes),
-            None => Err("its name ends neither in .ndjson nor in .csv: its records cannot be counted".to_owned()),
-        };
+        let counted =
+            match Format::of_name(&self.name) {
+                Some(Format::Ndjson) => count_lines(bytes),
+                Some(Format::Csv) => count_rows(bytes),
+                Some(Format::Xml) => count_elements(bytes),
+                None => Err("its name ends neither in .ndjson nor in .csv nor in .xml: its records cannot be counted"
+                    .to_owned()),
+            };
         let found = counted.map_err(|why| PackageFault::Data { name: self.name.clone(), why })?;
         if found == self.records {
             return Ok(());
@@ -187,4 +192,28 @@ fn count_rows(bytes: &[u8]) -> Result<usize, String> {
         rows += 1;
     }
     Ok(rows)
+}
+
+/// The number of records of an XML file as `score export` writes it, each an element on a line of its own. Lines and marks are
+/// ASCII in both encodings, and no byte of another character is one of theirs.
+fn count_elements(bytes: &[u8]) -> Result<usize, String> {
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    let head = lines.by_ref().take(2).all(|line| line.starts_with(b"<") && line.ends_with(b">\n"));
+    let mut records = 0;
+    let mut ended = false;
+    for line in lines {
+        if ended {
+            return Err("something follows its last element".to_owned());
+        }
+        ended = line == format!("{XML_END}\n").as_bytes();
+        if ended {
+            continue;
+        }
+        records += 1;
+        let line = line.strip_suffix(b"\n").unwrap_or_default();
+        if !(line.starts_with(XML_RECORD.0.as_bytes()) && line.ends_with(XML_RECORD.1.as_bytes())) {
+            return Err(format!("line {} is not a complete record", records + 2));
+        }
+    }
+    if head && ended { Ok(records) } else { Err("it is not complete".to_owned()) }
 }

@@ -128,3 +128,18 @@ fn key_encryption_keys_are_read_in_order_and_checked() {
     assert!(short.contains("key-encryption-keys:1: "), "{short}");
     assert!(!short.contains("c2hvcnQ"), "the value is not repeated: {short}");
 }
+
+#[test]
+fn the_evaluator_has_a_printable_name_and_a_code_that_somebody_can_have() {
+    let parsed = |key: &str, value: &str| parse(&format!("[push]\n{key} = \"{value}\"\n"));
+    assert!(parsed("evaluator", "示范市医疗保障局").is_ok() && parsed("evaluator_uscc", "11330300MB1234A561").is_ok());
+    for (key, value) in [
+        ("evaluator", " "),
+        ("evaluator", "局\u{202e}"),
+        ("evaluator_uscc", "11330300MB1234A562"),
+        ("evaluator_uscc", "1"),
+    ] {
+        let text = parsed(key, value).unwrap_err().to_string();
+        assert!(text.contains(&format!("gateway.toml:2: push.{key}: ")), "{text}");
+    }
+}

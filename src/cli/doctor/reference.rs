@@ -1,11 +1,19 @@
 //! The city's own tables: whether kinds, regions, catalogues and models fit each other and the store.
 
 use super::{Examination, Findings};
-use crate::{app, domain::Kinds, grading::Library, importing::References, store::subjects};
+use crate::{
+    app,
+    domain::{Kinds, TableError},
+    grading::Library,
+    importing::References,
+    push::platform::{Platforms, Reference},
+    store::subjects,
+};
 
 const KINDS: &str = "kinds of subject";
 const MODELS: &str = "models";
 const PERSONAL: &str = "personal parts";
+const PLATFORMS: &str = "platforms";
 const CALENDAR: &str = "working days";
 
 pub(super) fn check(exam: &Examination, findings: &mut Findings) {
@@ -34,6 +42,7 @@ pub(super) fn check(exam: &Examination, findings: &mut Findings) {
     }
     working_days(exam, findings);
     misfits(exam, &library, &references, findings);
+    platforms(exam, &library, &references, findings);
     let regions = references.regions.in_use(exam.now().day()).count();
     findings.good("regions", format!("{regions} in use, from {}", origin(&exam.config.reference.regions_file)));
     for catalogue in library.catalogues() {
@@ -91,6 +100,29 @@ fn misfits(exam: &Examination, library: &Library, references: &References, findi
     }
     if fit {
         findings.good(MODELS, "the first model of each kind, its catalogue and the regions are of one city");
+    }
+}
+
+/// Checks the platforms that receive grades; of the operator's own also whether their credentials can be read.
+fn platforms(exam: &Examination, library: &Library, references: &References, findings: &mut Findings) {
+    let folder = &exam.config.push.platforms_directory;
+    let platforms = match Platforms::load(folder, &Reference { kinds: &references.kinds, library }) {
+        Ok(platforms) => platforms,
+        Err(error) => return findings.wrong(PLATFORMS, error.to_string()),
+    };
+    let own = platforms.iter().filter(|found| found.file.is_some()).count();
+    findings.good(PLATFORMS, format!("{}, {own} of them from {}", platforms.iter().count(), folder.display()));
+    for found in platforms.iter() {
+        // Addresses and credentials of shipped platforms are placeholders.
+        let Some(file) = &found.file else { continue };
+        let unreadable = found.checked.unreadable_credentials();
+        for fault in found.checked.warnings.iter().cloned().chain(unreadable) {
+            let warning = TableError { file: file.display().to_string(), faults: vec![fault] };
+            findings.caution(PLATFORMS, warning.to_string());
+        }
+    }
+    for (id, refused) in platforms.left_out() {
+        findings.caution(PLATFORMS, format!("{id} comes with the program and is not in force: {refused}"));
     }
 }
 

@@ -35,14 +35,7 @@ pub(super) fn in_force(library: &Library, ctx: &Context) -> anyhow::Result<()> {
 
 /// Checks files, and every file in folders.
 pub(super) fn files(library: &Library, paths: &[PathBuf], ctx: &Context) -> anyhow::Result<()> {
-    let mut all: Vec<(PathBuf, String)> = Vec::new();
-    for path in paths {
-        if path.is_dir() {
-            all.extend(toml_files(path)?);
-        } else {
-            all.push((path.clone(), read(path)?));
-        }
-    }
+    let all = texts(paths)?;
     let mut refused = 0;
     for (path, text) in &all {
         let name = path.display().to_string();
@@ -61,6 +54,19 @@ pub(super) fn files(library: &Library, paths: &[PathBuf], ctx: &Context) -> anyh
     }
     anyhow::ensure!(refused == 0, "{refused} of {} files cannot be used", all.len());
     Ok(())
+}
+
+/// The texts of files, and of every file in folders.
+pub(in crate::cli) fn texts(paths: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    let mut all: Vec<(PathBuf, String)> = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            all.extend(toml_files(path)?);
+        } else {
+            all.push((path.clone(), read(path)?));
+        }
+    }
+    Ok(all)
 }
 
 /// Reports that a model is not of the city whose catalogue and regions are in force. It can be used all the same.

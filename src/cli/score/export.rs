@@ -1,4 +1,4 @@
-//! `medcredit score export`: exports the round in force as a signed package for a receiver.
+//! `medcredit score export`: exports the round in force as a signed package for a platform.
 
 use std::{
     fs,
@@ -10,57 +10,72 @@ use anyhow::Context as _;
 
 use crate::{
     authority::{Keyring, Purpose},
-    cli::{Context, Usage, context::custody, model::library, operator::Operator},
-    push::{BUILT_IN, Exporter, MANIFEST, Package, SIGNATURE, receivers},
+    cli::{
+        Context, Usage,
+        context::custody,
+        operator::Operator,
+        push::{Tables, lacking, unknown_as_usage},
+    },
+    push::{
+        Exporter, MANIFEST, Package, SIGNATURE,
+        platform::{CheckedPlatform, Platform},
+    },
 };
 
-/// Export the round in force as a signed package for a receiver.
+/// Export the round in force as a signed package for a platform.
 #[derive(Debug, clap::Args)]
 pub(super) struct Export {
     /// The round's id
     run: String,
-    /// The receiver's id, from the table of receivers
-    #[arg(long, value_name = "RECEIVER")]
+    /// The platform's id (`medcredit push list`)
+    #[arg(long, value_name = "PLATFORM")]
     to: String,
     /// The folder to create for the package
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// A table of receivers [default: the built-in one, config/receivers.toml]
+    /// The platform's file [default: the platform in force with this id]
     #[arg(long, value_name = "FILE")]
-    receivers: Option<PathBuf>,
+    platform: Option<PathBuf>,
     #[command(flatten)]
     operator: Operator,
 }
 
+/// The platform to export to.
+fn platform(args: &Export, tables: &Tables, ctx: &Context) -> anyhow::Result<Platform> {
+    let Some(path) = &args.platform else {
+        return Ok(tables.platforms(ctx)?.get(&args.to).map_err(unknown_as_usage)?.clone());
+    };
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).with_context(|| name.clone())?;
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let platform = CheckedPlatform::parse(&name, &text, directory, &tables.reference())?.platform;
+    if platform.id != args.to {
+        return Err(Usage(format!("there is no platform {} in {name}; it has: {}", args.to, platform.id)).into());
+    }
+    Ok(platform)
+}
+
 /// Exports a package.
 pub(super) async fn export(args: &Export, ctx: &Context) -> anyhow::Result<()> {
-    let config = ctx.config()?;
-    let (file, text) = match &args.receivers {
-        Some(path) => {
-            let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-            (path.display().to_string(), text)
-        }
-        None => ("config/receivers.toml".to_owned(), BUILT_IN.to_owned()),
-    };
-    let library = library(ctx)?;
-    let kinds = config.reference.kinds()?;
-    let table = receivers(&file, &text, &library, &kinds)?;
-    let receiver = table.iter().find(|receiver| receiver.id == args.to).ok_or_else(|| {
-        let known: Vec<&str> = table.iter().map(|receiver| receiver.id.as_str()).collect();
-        Usage(format!("there is no receiver {} in {file}; there are: {}", args.to, known.join(", ")))
-    })?;
+    let tables = Tables::load(ctx)?;
+    let platform = platform(args, &tables, ctx)?;
     // Before the export is made, which the ledger records.
     if args.out.exists() {
         return Err(Usage(format!("{} exists: name another folder", args.out.display())).into());
     }
+    if let Some(lacking) = lacking(&platform, &tables.evaluator) {
+        writeln!(ctx.err(), "warning: {}: {lacking}", platform.id)?;
+    }
+    let regions = ctx.config()?.reference.regions()?;
     let custody = custody(ctx).await?;
     let signer = Keyring::load(&custody).await?.signer(Purpose::AnswerSigning)?;
-    let exporter = Exporter { env: custody.env.clone(), signer, kinds, library };
-    let exported = exporter.export(&args.run, receiver, &args.operator.actor(ctx)?).await?;
+    let Tables { kinds, library, evaluator, .. } = tables;
+    let exporter = Exporter { env: custody.env.clone(), signer, kinds, library, regions, evaluator };
+    let exported = exporter.export(&args.run, &platform, &args.operator.actor(ctx)?).await?;
     write(&exported.package, &args.out).with_context(|| args.out.display().to_string())?;
     let mut out = ctx.out();
     for file in &exported.manifest.files {
-        writeln!(out, "{}: {} records for {}, SHA-256 {}", file.name, file.records, receiver.name_zh, file.sha256)?;
+        writeln!(out, "{}: {} records for {}, SHA-256 {}", file.name, file.records, platform.name_zh, file.sha256)?;
     }
     if let Some(mapped) = &exported.manifest.mapped_by {
         let ours = if mapped.own_grade { "beside ours" } else { "in place of ours" };
@@ -72,6 +87,9 @@ pub(super) async fn export(args: &Export, ctx: &Context) -> anyhow::Result<()> {
         "left out: {} with an open objection, {} natural persons",
         left.under_objection, left.natural_persons
     )?;
+    if exported.manifest.marked > 0 {
+        writeln!(out, "marked: {} with an open objection", exported.manifest.marked)?;
+    }
     custody.env.db.close().await;
     Ok(())
 }

@@ -148,7 +148,7 @@ enum WithStore {
     },
     /// Correct a published grade from the current records; banks and platforms are notified
     Correct(correct::Correct),
-    /// Export the round in force as a signed package for a receiver, such as the city's personal credit score
+    /// Export the round in force as a signed package for a platform, such as the city's personal credit score
     Export(export::Export),
 }
 

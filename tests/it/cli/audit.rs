@@ -114,6 +114,8 @@ const WITHOUT_ENTRY: &[&str] = &[
     "model map",
     "model show",
     "openapi",
+    "push check",
+    "push list",
     "score bias",
     "score compare",
     "objection list",

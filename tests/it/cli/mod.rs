@@ -12,6 +12,7 @@ mod migrate;
 mod model;
 mod models;
 mod own_scheme;
+mod push;
 mod score;
 mod serve;
 

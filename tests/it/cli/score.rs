@@ -3,6 +3,7 @@
 use medcredit::{
     cli,
     identity::{Jwk, PublicKey},
+    push::platform::SHIPPED,
 };
 use serde_json::Value;
 
@@ -183,17 +184,30 @@ fn a_package_is_exported_and_verified_on_the_command_line() {
 }
 
 #[test]
-fn a_table_of_receivers_that_cannot_be_used_is_a_bad_configuration() {
+fn a_platform_that_cannot_be_used_is_a_bad_configuration() {
     block_on(async {
         let (bureau, config) = bureau().await;
         let path = |name| path(&bureau, name);
-        let table = medcredit::push::BUILT_IN.replace("\"national-cred-lv\"", "\"national-words\"");
-        std::fs::write(path("receivers.toml"), table).unwrap();
-        let args = ["export", "run_0", "--to", "oujiang-score", "--out", &path("package"), "--receivers"];
-        let refused = score(&config, &[&args[..], &[&path("receivers.toml")]].concat()).await;
+        let (_, text) = SHIPPED.iter().find(|(id, _)| *id == "national-insurance-platform").unwrap();
+        std::fs::write(path("own.toml"), text.replace("\"national-cred-lv\"", "\"national-words\"")).unwrap();
+        let (package, own) = (path("package"), path("own.toml"));
+        let args = ["export", "run_0", "--out", &package, "--to"];
+        let to = async |rest: &[&str]| score(&config, &[&args[..], rest].concat()).await;
+        let refused = to(&["national-insurance-platform", "--platform", &own]).await;
         assert_eq!(refused.code, cli::BAD_CONFIGURATION, "{}", refused.err);
-        assert!(refused.err.contains("receivers.toml:") && refused.err.contains("national-words"), "{}", refused.err);
-        assert!(!std::path::Path::new(&path("package")).exists());
+        assert!(refused.err.contains("own.toml:12: ") && refused.err.contains("national-words"), "{}", refused.err);
+        std::fs::write(&own, text).unwrap();
+        let other = to(&["another", "--platform", &own]).await;
+        assert_eq!(other.code, cli::WRONG_USAGE, "{}", other.err);
+        assert!(other.err.contains("own.toml; it has: national-insurance-platform"), "{}", other.err);
+        let unknown = to(&["another"]).await;
+        assert_eq!(unknown.code, cli::WRONG_USAGE, "{}", unknown.err);
+        assert!(
+            unknown.err.contains("there is no platform another; there are: city-credit-platform, "),
+            "{}",
+            unknown.err
+        );
+        assert!(!std::path::Path::new(&package).exists());
     });
 }
 

@@ -2,13 +2,16 @@
 
 use medcredit::{
     grading::Library,
-    push::{Format, PushError, Receiver},
+    push::{
+        PushError,
+        platform::{Carrier, Content, Encoding, FileDrop, Folder, Format, GradeValue, Platform},
+    },
     scoring::shipped,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{entries, export, receiver, round, round_by};
+use super::{entries, export, platform, round, round_by};
 use crate::{
     grading::Bureau,
     support::{TestStore, both_engines},
@@ -19,8 +22,14 @@ const WORDS: [(&str, &str, &str); 5] =
     [("excellent", "1", "A"), ("good", "1", "A"), ("medium", "2", "B"), ("poor", "3", "C"), ("bad", "3", "C")];
 
 /// The national platform with a format, and with or without our own grades.
-fn national(format: Format, own_grade: bool) -> Receiver {
-    Receiver { format, own_grade, ..receiver("national-insurance-platform") }
+fn national(format: Format, own_grade: bool) -> Platform {
+    let folder = Folder::Local("outgoing".into());
+    let carrier = Carrier::File(FileDrop { format, encoding: Encoding::Utf8, folder });
+    let mut national = Platform { carrier, own_grade, ..platform("national-insurance-platform") };
+    // A file without our grade has no fields for it: `push check` refuses them.
+    let ours = [GradeValue::Grade, GradeValue::GradeName].map(Content::Value);
+    national.grades.as_mut().unwrap().fields.retain(|field| own_grade || !ours.contains(&field.content));
+    national
 }
 
 /// The records of a package in either format; absent and empty values are the same.
@@ -36,6 +45,7 @@ fn records(format: Format, data: &[u8]) -> Vec<Value> {
             };
             rows.deserialize().map(|row| Value::Object(of_row(row.unwrap()))).collect()
         }
+        Format::Xml => panic!("it is not tested with this one"),
     }
 }
 
@@ -98,7 +108,7 @@ async fn the_manifest_names_the_table_by_its_digest(store: TestStore) {
         })
     );
     let others: Value = serde_json::from_slice(
-        &export(&bureau, &key, &run, &receiver("city-credit-platform")).await.unwrap().package.manifest,
+        &export(&bureau, &key, &run, &platform("city-credit-platform")).await.unwrap().package.manifest,
     )
     .unwrap();
     assert!(others.get("mapped_by").is_none(), "a receiver without a mapping has none");
@@ -115,7 +125,7 @@ async fn a_scheme_that_the_mapping_does_not_cover_is_refused_before_anything_is_
     )
     .unwrap();
     bureau.library = bureau.library.with_mappings(folder.path()).unwrap();
-    let to = Receiver { mapping: Some("city-words".into()), ..receiver("national-insurance-platform") };
+    let to = Platform { mapping: Some("city-words".into()), ..platform("national-insurance-platform") };
     let refused = export(&bureau, &key, &run, &to).await.unwrap_err();
     assert!(matches!(refused, PushError::NotCovered(_)), "{refused}");
     assert_eq!(
@@ -123,8 +133,8 @@ async fn a_scheme_that_the_mapping_does_not_cover_is_refused_before_anything_is_
         format!(
             "the run {run} is of wenzhou-951 version 1, which the mapping city-words of national-insurance-platform does not \
              cover: it has tables for hengyang-abcd version 1. Put a table from wenzhou-951 version 1 for city-words into \
-             [grading] mappings_directory (`medcredit model check FILE` checks it), or take the mapping out of the receiver's \
-             entry"
+             [grading] mappings_directory (`medcredit model check FILE` checks it), or take the mapping out of the platform's \
+             file"
         )
     );
     assert_eq!(entries(&bureau).await, 0, "nothing left, and nothing is said to have left");

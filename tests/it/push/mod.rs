@@ -1,18 +1,25 @@
 //! Packages for platforms: their content, and their verification by a receiver without this program.
 
 mod audience;
+mod carriers;
+mod fields;
+mod files;
 mod mapping;
-mod table;
+mod page;
+mod samples;
 mod verify;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use medcredit::{
-    domain::Kinds,
+    domain::{Kinds, region::RegionTable},
     grading::{Correction, Library},
     identity::{KeyPair, Signer, Suite},
-    push::{BUILT_IN, Exported, Exporter, PushError, Receiver, receivers},
+    push::{
+        Exported, Exporter, PushError,
+        platform::{Evaluator, Platform, Platforms, Reference},
+    },
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -22,14 +29,14 @@ use crate::{
     support::{TestStore, both_engines},
 };
 
-/// A receiver of the built-in table.
-fn receiver(id: &str) -> Receiver {
+/// The unified social credit code of the bureau.
+const BUREAU: &str = "11330300MB1234A561";
+
+/// A shipped platform.
+fn platform(id: &str) -> Platform {
     let (library, kinds) = (Library::shipped().unwrap(), Kinds::built_in().unwrap());
-    receivers("receivers.toml", BUILT_IN, &library, &kinds)
-        .unwrap()
-        .into_iter()
-        .find(|receiver| receiver.id == id)
-        .unwrap()
+    let platforms = Platforms::shipped(Path::new("platforms"), &Reference { kinds: &kinds, library: &library });
+    platforms.get(id).unwrap().clone()
 }
 
 /// A bureau with a round in force, its key, and the round's id.
@@ -48,7 +55,7 @@ async fn round_by(bureau: Bureau) -> (Bureau, Arc<KeyPair>, String) {
     (bureau, Arc::new(key), run.id.to_string())
 }
 
-async fn export(bureau: &Bureau, key: &Arc<KeyPair>, run: &str, to: &Receiver) -> Result<Exported, PushError> {
+async fn export(bureau: &Bureau, key: &Arc<KeyPair>, run: &str, to: &Platform) -> Result<Exported, PushError> {
     export_with(bureau, key, Kinds::built_in().unwrap(), (run, to)).await
 }
 
@@ -57,9 +64,16 @@ async fn export_with(
     bureau: &Bureau,
     key: &Arc<KeyPair>,
     kinds: Kinds,
-    (run, to): (&str, &Receiver),
+    (run, to): (&str, &Platform),
 ) -> Result<Exported, PushError> {
-    let exporter = Exporter { env: bureau.store.env(), signer: key.clone(), kinds, library: bureau.library.clone() };
+    let exporter = Exporter {
+        env: bureau.store.env(),
+        signer: key.clone(),
+        kinds,
+        library: bureau.library.clone(),
+        regions: RegionTable::built_in().unwrap(),
+        evaluator: Evaluator { name: Some("示范市医疗保障局".into()), uscc: Some(BUREAU.into()) },
+    };
     exporter.export(run, to, crate::support::tester()).await
 }
 
@@ -77,7 +91,7 @@ async fn a_package_is_verified_by_its_manifest_alone(store: TestStore) {
     assert!(bureau.rounds.correct(correction).await.unwrap().changed);
     bureau.set("H33030200012", "UPDATE subjects SET under_objection = 1 WHERE code = $1").await;
     bureau.set("H33030200013", "UPDATE subjects SET uscc = '92330381MA2CD5EF8R' WHERE code = $1").await;
-    let Exported { package, .. } = export(&bureau, &key, &run, &receiver("city-credit-platform")).await.unwrap();
+    let Exported { package, .. } = export(&bureau, &key, &run, &platform("city-credit-platform")).await.unwrap();
 
     // The signature, as in RFC 7515: the payload is inserted between the dots.
     let [header, "", signature] = package.signature.split('.').collect::<Vec<_>>()[..] else {
@@ -115,7 +129,8 @@ async fn a_package_is_verified_by_its_manifest_alone(store: TestStore) {
     let rows: Vec<csv::StringRecord> =
         csv::Reader::from_reader(&package.data[..]).records().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 28);
-    assert!(rows.iter().all(|row| !["H33030200012", "H33030200013"].contains(&&row[4]) && row[12].is_empty()));
+    assert!(rows.iter().all(|row| !["H33030200012", "H33030200013"].contains(&&row[4])));
+    assert!(!String::from_utf8(package.data.clone()).unwrap().lines().next().unwrap().contains("points"));
     let corrected = rows.iter().find(|row| &row[4] == "H33030200011").unwrap();
     assert_eq!((&corrected[0], &corrected[1]), (format!("{run}:H33030200011").as_str(), "2"));
 
@@ -132,7 +147,7 @@ async fn only_codes_of_natural_persons_are_exported(store: TestStore) {
             "UPDATE subjects SET uscc = '92330381MA2CD5EF8R', name = 'synthetic sole trader' WHERE code = $1",
         )
         .await;
-    let mut to = receiver("oujiang-score");
+    let mut to = platform("oujiang-score");
     to.kinds.push("medical_institution".into());
     let package = export(&bureau, &key, &run, &to).await.unwrap().package;
     let records: Vec<Value> =
@@ -147,13 +162,13 @@ async fn only_codes_of_natural_persons_are_exported(store: TestStore) {
 /// An operator exports runs that must not be exported.
 async fn only_the_round_in_force_of_an_allowed_kind_is_exported(store: TestStore) {
     let (bureau, key, run) = round(store).await;
-    let refused = export(&bureau, &key, &run, &receiver("oujiang-score")).await.unwrap_err();
-    assert!(matches!(refused, PushError::NotForReceiver { .. }), "{refused}");
+    let refused = export(&bureau, &key, &run, &platform("oujiang-score")).await.unwrap_err();
+    assert!(matches!(refused, PushError::NotForPlatform { .. }), "{refused}");
     let trial = bureau.run(periods()[1]).await.id.to_string();
-    let refused = export(&bureau, &key, &trial, &receiver("city-credit-platform")).await.unwrap_err();
+    let refused = export(&bureau, &key, &trial, &platform("city-credit-platform")).await.unwrap_err();
     assert!(matches!(refused, PushError::NotInForce { .. }), "{refused}");
     bureau.rounds.publish(crate::support::tester(), &trial, 1).await.unwrap();
-    let refused = export(&bureau, &key, &run, &receiver("city-credit-platform")).await.unwrap_err();
+    let refused = export(&bureau, &key, &run, &platform("city-credit-platform")).await.unwrap_err();
     assert!(matches!(refused, PushError::NotInForce { .. }), "{refused}");
     assert_eq!(entries(&bureau).await, 0, "nothing left");
 }

@@ -8,12 +8,12 @@ use medcredit::{
     cli,
     domain::canonical::canonical,
     identity::{Jwk, KeyPair, Signer, Suite},
-    push::{Package, Receiver},
+    push::{Package, platform::Platform},
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{export, receiver, round};
+use super::{export, platform, round};
 use crate::support::{TestStore, block_on, both_engines, command::medcredit};
 
 /// A package at a platform: a folder, and the keys of the gateway.
@@ -99,15 +99,15 @@ fn another_key(suite: Suite) -> KeyPair {
     KeyPair::from_pkcs8(suite, &KeyPair::generate(suite).unwrap()).unwrap()
 }
 
-/// A package of the round for a receiver.
-async fn package(store: TestStore, to: &Receiver) -> (Package, Arc<KeyPair>) {
+/// A package of the round for a platform.
+async fn package(store: TestStore, to: &Platform) -> (Package, Arc<KeyPair>) {
     let (bureau, key, run) = round(store).await;
     (export(&bureau, &key, &run, to).await.unwrap().package, key)
 }
 
 /// A package for the city's platform, for tests that do not depend on the engine.
 fn city_package() -> (Package, Arc<KeyPair>) {
-    block_on(async { package(TestStore::sqlite().await, &receiver("city-credit-platform")).await })
+    block_on(async { package(TestStore::sqlite().await, &platform("city-credit-platform")).await })
 }
 
 both_engines! {
@@ -118,9 +118,11 @@ both_engines! {
 /// A platform verifies a package in either format.
 async fn an_unchanged_package_verifies_and_lists_the_checks(store: TestStore) {
     let (bureau, key, run) = round(store).await;
-    let mut lines = receiver("oujiang-score");
+    let mut lines = platform("oujiang-score");
     lines.kinds.push("medical_institution".into());
-    for to in [receiver("city-credit-platform"), receiver("national-insurance-platform"), lines] {
+    let shipped =
+        ["city-credit-platform", "national-insurance-platform", "credit-china", "enterprise-publicity"].map(platform);
+    for to in shipped.into_iter().chain([lines]) {
         let package = export(&bureau, &key, &run, &to).await.unwrap().package;
         let (code, text) = Received::new(&package, &key).verified().await;
         assert_eq!(code, cli::DONE, "{text}");
@@ -141,7 +143,7 @@ async fn an_unchanged_package_verifies_and_lists_the_checks(store: TestStore) {
 
 /// An administrator corrects a table by hand before sending it on.
 async fn a_grade_changed_on_the_way_is_found(store: TestStore) {
-    let (package, key) = package(store, &receiver("national-insurance-platform")).await;
+    let (package, key) = package(store, &platform("national-insurance-platform")).await;
     let received = Received::new(&package, &key);
     let text = String::from_utf8(package.data).unwrap();
     let changed = text.replacen("excellent,优秀", "goodgoodg,良好", 1);
@@ -320,6 +322,11 @@ fn a_signed_manifest_that_does_not_match_the_data_is_found() {
     });
 }
 
+/// An XML file as a package has it, with some records.
+fn xml(records: &str) -> Vec<u8> {
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<records dataset=\"a\">\n{records}</records>\n").into_bytes()
+}
+
 /// A signed file with the right digest is not of the format of its name.
 #[test]
 fn data_of_another_format_than_its_name_is_found() {
@@ -330,7 +337,15 @@ fn data_of_another_format_than_its_name_is_found() {
             ("data.ndjson", b"{\"a\":1}\n{\"a\":2}", "line 2 is not a complete JSON object"),
             ("data.ndjson", b"{\"a\":1}\n\n{\"a\":2}\n", "line 2 is not a complete JSON object"),
             ("data.csv", b"a,b\n1,2\n3\n", "it is not CSV"),
-            ("data.xml", b"<a/>", "ends neither in .ndjson nor in .csv"),
+            ("data.txt", b"<a/>", "ends neither in .ndjson nor in .csv nor in .xml"),
+            ("data.xml", b"<a/>", "it is not complete"),
+            (
+                "data.xml",
+                &xml("<record><a>1</a></record>\n<record><a>2</a>\n</record>\n")[..],
+                "line 4 is not a complete record",
+            ),
+            ("data.xml", &[xml("<record></record>\n"), b"<record></record>\n".to_vec()].concat(), "something follows"),
+            ("data.xml", &xml("<record></record>\n"), "it has 1 records, and the manifest says 2"),
         ] {
             let received = Received::new(&package, &key);
             fs::remove_file(received.path(&package.data_name)).unwrap();

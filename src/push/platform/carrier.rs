@@ -1,0 +1,263 @@
+//! How a platform is reached: its carrier, address and credentials. Credentials are files, never values.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use super::network::Network;
+use crate::domain::{Malformed, words::words};
+
+/// The most characters of a name in an exchange database: PostgreSQL cuts longer ones off.
+const LONGEST_IDENTIFIER: usize = 63;
+
+words! {
+    /// The format of a data file.
+    Format: "format" {
+        /// One JSON object a line.
+        Ndjson = "ndjson",
+        /// Comma-separated, with a header.
+        Csv = "csv",
+        /// XML, a `record` element a line.
+        Xml = "xml",
+    }
+}
+
+impl Format {
+    /// The file name extension.
+    pub const fn extension(self) -> &'static str {
+        self.as_str()
+    }
+
+    /// The format of a file by its name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        name.rsplit_once('.')?.1.parse().ok()
+    }
+}
+
+words! {
+    /// The encoding of a data file.
+    Encoding: "encoding" {
+        /// UTF-8 without a byte order mark.
+        Utf8 = "utf-8",
+        /// GB 18030.
+        Gb18030 = "gb18030",
+    }
+}
+
+words! {
+    /// The engine of an exchange database.
+    Engine: "engine" {
+        /// PostgreSQL.
+        Postgres = "postgres",
+        /// MariaDB or MySQL.
+        Mariadb = "mariadb",
+    }
+}
+
+/// A name of a table or column of an exchange database: ASCII letters, digits and underscores, at most 63. To be quoted in
+/// statements.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Identifier(String);
+
+impl Identifier {
+    /// The text, not quoted.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Identifier {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if plain && (1..=LONGEST_IDENTIFIER).contains(&text.len()) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Malformed(format!(
+            "{text:?} cannot be a name in an exchange database: use letters, digits and underscores, at most \
+             {LONGEST_IDENTIFIER}"
+        )))
+    }
+}
+
+impl fmt::Display for Identifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// JSON pages over mutual TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Https {
+    /// `https://HOST[:PORT]/PATH`.
+    pub url: String,
+    /// Our client certificate's chain, PEM.
+    pub certificate_file: PathBuf,
+    /// Its private key, PEM.
+    pub key_file: PathBuf,
+    /// The authorities that the platform's certificate may come from, PEM.
+    pub authority_file: PathBuf,
+    /// The networks that the platform's address must be in.
+    pub allow: Vec<Network>,
+    /// The rows of a page.
+    pub page_rows: u32,
+    /// The most pages that are under way at a time.
+    pub in_flight: u32,
+    /// How long a page may take.
+    pub timeout_seconds: u32,
+}
+
+/// A folder of another machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sftp {
+    pub host: String,
+    pub port: u16,
+    pub user: String,
+    /// Our private key, in the form of OpenSSH.
+    pub key_file: PathBuf,
+    /// The server's public key as `known_hosts` has it, `ssh-ed25519 AAAA...`: no other is accepted.
+    pub host_key: String,
+    /// The folder on the server.
+    pub directory: String,
+}
+
+/// Where files are put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Folder {
+    /// A folder of this machine, from which the platform takes the files.
+    Local(PathBuf),
+    Sftp(Sftp),
+}
+
+/// Data files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileDrop {
+    pub format: Format,
+    pub encoding: Encoding,
+    pub folder: Folder,
+}
+
+/// The columns of an exchange database that its convention needs beside the fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConventionColumns {
+    /// 唯一标志符.
+    pub record_id: Identifier,
+    /// 更新类型: I, U or D.
+    pub operation: Identifier,
+    /// 交换开关: 0 not taken, 1 taken by the platform.
+    pub switch: Identifier,
+    /// 插入时间.
+    pub inserted_at: Identifier,
+    /// 来源厅局编码.
+    pub source_department: Option<Identifier>,
+    /// 测试数据标识: 1 for test data.
+    pub test_flag: Option<Identifier>,
+}
+
+impl ConventionColumns {
+    /// Every column that is there.
+    pub fn iter(&self) -> impl Iterator<Item = &Identifier> {
+        let always = [&self.record_id, &self.operation, &self.switch, &self.inserted_at];
+        always.into_iter().chain(self.source_department.as_ref()).chain(self.test_flag.as_ref())
+    }
+}
+
+/// The table with one row for each batch, written last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlTable {
+    pub table: Identifier,
+    /// The column of the data table's name.
+    pub data_table: Identifier,
+    /// The column of the batch.
+    pub batch: Identifier,
+    /// The column of the number of rows.
+    pub rows: Identifier,
+    /// The column of the digest.
+    pub digest: Identifier,
+    /// The column of the time.
+    pub inserted_at: Identifier,
+}
+
+/// A front-end exchange database (前置库).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    pub engine: Engine,
+    /// A file with one line: the database's address with user and password.
+    pub url_file: PathBuf,
+    /// The schema of all tables, where it is not the user's own.
+    pub schema: Option<Identifier>,
+    pub grades_table: Option<Identifier>,
+    pub usage_table: Option<Identifier>,
+    pub columns: ConventionColumns,
+    /// 来源厅局编码, written into its column.
+    pub source_department: Option<String>,
+    /// Whether rows are marked as test data.
+    pub test: bool,
+    pub control: Option<ControlTable>,
+}
+
+/// How a platform is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Carrier {
+    Https(Https),
+    File(FileDrop),
+    Exchange(Box<Exchange>),
+}
+
+impl Carrier {
+    /// The names of the carriers' tables in a platform's file.
+    pub const NAMES: [&'static str; 3] = ["https", "file", "exchange"];
+
+    /// Its name in the platform's file.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Https(_) => "https",
+            Self::File(_) => "file",
+            Self::Exchange(_) => "exchange",
+        }
+    }
+
+    /// The format and encoding of the data file of an export by hand: the carrier's own, and JSON lines for a carrier
+    /// without files.
+    pub const fn file_form(&self) -> (Format, Encoding) {
+        match self {
+            Self::File(file) => (file.format, file.encoding),
+            Self::Https(_) | Self::Exchange(_) => (Format::Ndjson, Encoding::Utf8),
+        }
+    }
+
+    /// The target in words, without anything secret.
+    pub fn target(&self) -> String {
+        match self {
+            Self::Https(https) => https.url.clone(),
+            Self::File(FileDrop { format, encoding, folder }) => {
+                let to = match folder {
+                    Folder::Local(path) => path.display().to_string(),
+                    Folder::Sftp(Sftp { host, port, user, directory, .. }) => {
+                        format!("sftp://{user}@{host}:{port}/{}", directory.trim_start_matches('/'))
+                    }
+                };
+                format!("{format} in {encoding} to {to}")
+            }
+            Self::Exchange(exchange) => {
+                let tables = [&exchange.grades_table, &exchange.usage_table];
+                let tables: Vec<&str> = tables.into_iter().flatten().map(Identifier::as_str).collect();
+                let schema = exchange.schema.as_ref().map(|schema| format!("{schema}.")).unwrap_or_default();
+                format!("{} {schema}{}", exchange.engine, tables.join(", "))
+            }
+        }
+    }
+
+    /// The files with credentials.
+    pub fn credential_files(&self) -> Vec<&Path> {
+        match self {
+            Self::Https(https) => vec![&https.certificate_file, &https.key_file, &https.authority_file],
+            Self::File(FileDrop { folder: Folder::Sftp(sftp), .. }) => vec![&sftp.key_file],
+            Self::File(_) => Vec::new(),
+            Self::Exchange(exchange) => vec![&exchange.url_file],
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Reads `[carrier.…]` of a platform's file.
+
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use data_encoding::BASE64;
+
+use super::{
+    carrier::{
+        Carrier, ControlTable, ConventionColumns, Encoding, Engine, Exchange, FileDrop, Folder, Format, Https,
+        Identifier, Sftp,
+    },
+    network::Network,
+    reading::{At, Found, Section, path_in, plain},
+};
+
+const PAGE_ROWS: u32 = 500;
+const IN_FLIGHT: u32 = 8;
+const TIMEOUT_SECONDS: u32 = 30;
+const SFTP_PORT: u32 = 22;
+
+/// The types of host keys that can be pinned.
+const HOST_KEYS: [&str; 4] = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"];
+
+/// A carrier as the file has it.
+#[derive(Debug)]
+pub(super) struct CarrierRead {
+    pub(super) carrier: Carrier,
+    /// The files with credentials, with their lines.
+    pub(super) credentials: Vec<At<PathBuf>>,
+    pub(super) line: usize,
+}
+
+/// Reads the carrier of a platform; paths are relative to `directory`.
+pub(super) fn carrier(root: &mut Section<'_, '_>, directory: &Path, found: &mut Found) -> Option<CarrierRead> {
+    let one_of = "give exactly one of [carrier.https], [carrier.file], [carrier.exchange]";
+    let Some(mut tables) = root.section("carrier", found) else {
+        if !root.has("carrier") {
+            found.fault(root.line, format!("the carrier is missing: {one_of}"));
+        }
+        return None;
+    };
+    let named: Vec<_> = Carrier::NAMES.into_iter().filter(|name| tables.has(name)).collect();
+    let line = tables.line;
+    found.require(named.len() == 1, line, || match named.as_slice() {
+        [] => format!("the carrier is missing: {one_of}"),
+        some => format!("there are {} carriers, {}: {one_of}", some.len(), some.join(" and ")),
+    });
+    let mut credentials = Vec::new();
+    // Every table is read, so that the faults of a table that is one too many are reported too.
+    let https = tables.section("https", found);
+    let https = https.and_then(|table| self::https(table, directory, &mut credentials, found)).map(Carrier::Https);
+    let file = tables.section("file", found);
+    let file = file.and_then(|table| self::file(table, directory, &mut credentials, found)).map(Carrier::File);
+    let exchange = tables.section("exchange", found);
+    let exchange = exchange.and_then(|table| self::exchange(table, directory, &mut credentials, found));
+    tables.finish(found);
+    let carrier = https.or(file).or_else(|| exchange.map(|exchange| Carrier::Exchange(Box::new(exchange))))?;
+    (named.len() == 1).then_some(CarrierRead { carrier, credentials, line })
+}
+
+/// A file with a credential, which is noted for a look at whether it can be read.
+fn credential(
+    table: &mut Section<'_, '_>,
+    key: &'static str,
+    (directory, credentials): (&Path, &mut Vec<At<PathBuf>>),
+    found: &mut Found,
+) -> Option<PathBuf> {
+    let path = path_in(directory, table.required(key, found, Section::text)?);
+    credentials.push(path.clone());
+    Some(path.value)
+}
+
+fn https(
+    mut table: Section<'_, '_>,
+    directory: &Path,
+    credentials: &mut Vec<At<PathBuf>>,
+    found: &mut Found,
+) -> Option<Https> {
+    let url = table.required("url", found, Section::text);
+    let certificate = credential(&mut table, "certificate_file", (directory, credentials), found);
+    let key = credential(&mut table, "key_file", (directory, credentials), found);
+    let authority = credential(&mut table, "authority_file", (directory, credentials), found);
+    let allow = table.required("allow", found, Section::texts).map(|list| networks(&list, found));
+    let page_rows = plain(table.number("page_rows", (1, 10_000), found));
+    let in_flight = plain(table.number("in_flight", (1, 256), found));
+    let timeout_seconds = plain(table.number("timeout_seconds", (1, 600), found));
+    table.finish(found);
+    if let (Some(url), Some(allow)) = (&url, &allow) {
+        check_url(url, allow, found);
+    }
+    Some(Https {
+        url: url?.value,
+        certificate_file: certificate?,
+        key_file: key?,
+        authority_file: authority?,
+        allow: allow?,
+        page_rows: page_rows.unwrap_or(PAGE_ROWS),
+        in_flight: in_flight.unwrap_or(IN_FLIGHT),
+        timeout_seconds: timeout_seconds.unwrap_or(TIMEOUT_SECONDS),
+    })
+}
+
+fn networks(list: &[At<String>], found: &mut Found) -> Vec<Network> {
+    let mut networks = Vec::new();
+    for At { value, line } in list {
+        match value.parse() {
+            Ok(network) => networks.push(network),
+            Err(error) => found.fault(*line, format!("[carrier.https]: `allow`: {error}")),
+        }
+    }
+    networks
+}
+
+/// Checks that the address is one that can be called, and only by TLS.
+fn check_url(At { value, line }: &At<String>, allow: &[Network], found: &mut Found) {
+    let uri = value.parse::<http::Uri>().ok();
+    let authority = uri.as_ref().filter(|uri| uri.scheme_str() == Some("https")).and_then(http::Uri::authority);
+    let Some(authority) = authority else {
+        return found
+            .fault(*line, format!("[carrier.https]: `url`: {value:?} is not of the form https://HOST[:PORT]/PATH"));
+    };
+    found.require(!authority.as_str().contains('@'), *line, || {
+        "[carrier.https]: `url` contains a user: credentials are in files, never in the address".to_owned()
+    });
+    let query = uri.as_ref().and_then(http::Uri::query);
+    found.require(query.is_none(), *line, || "[carrier.https]: `url` contains a query (?): take it out".to_owned());
+    let host = authority.host().trim_matches(['[', ']']);
+    if let Ok(address) = host.parse::<IpAddr>() {
+        found.require(allow.iter().any(|network| network.contains(address)), *line, || {
+            format!("[carrier.https]: `url`: the address {address} is in none of the networks of `allow`")
+        });
+    }
+}
+
+fn file(
+    mut table: Section<'_, '_>,
+    directory: &Path,
+    credentials: &mut Vec<At<PathBuf>>,
+    found: &mut Found,
+) -> Option<FileDrop> {
+    let format = table.required("format", found, Section::word::<Format>);
+    let encoding = table.required("encoding", found, Section::word::<Encoding>);
+    if let (Some(At { value: Format::Ndjson, .. }), Some(At { value: Encoding::Gb18030, line })) = (&format, &encoding)
+    {
+        found.fault(*line, "[carrier.file]: JSON is always in UTF-8 (RFC 8259): gb18030 is for csv and xml");
+    }
+    let local = table.text("directory", found);
+    let has_sftp = table.has("sftp");
+    let sftp = table.section("sftp", found).and_then(|table| sftp(table, directory, credentials, found));
+    let both = table.has("directory") == has_sftp;
+    found.require(!both, table.line, || {
+        "[carrier.file]: give either `directory`, a folder of this machine, or [carrier.file.sftp]".to_owned()
+    });
+    table.finish(found);
+    let local = local.map(|text| Folder::Local(path_in(directory, text).value));
+    Some(FileDrop { format: format?.value, encoding: encoding?.value, folder: local.or(sftp.map(Folder::Sftp))? })
+}
+
+fn sftp(
+    mut table: Section<'_, '_>,
+    directory: &Path,
+    credentials: &mut Vec<At<PathBuf>>,
+    found: &mut Found,
+) -> Option<Sftp> {
+    let host = table.required("host", found, Section::text);
+    let port = plain(table.number("port", (1, u32::from(u16::MAX)), found)).unwrap_or(SFTP_PORT);
+    let user = table.required("user", found, Section::text);
+    let key = credential(&mut table, "key_file", (directory, credentials), found);
+    let host_key = table.required("host_key", found, Section::text);
+    let folder = table.required("directory", found, Section::text);
+    table.finish(found);
+    if let Some(key) = &host_key {
+        found.require(is_host_key(&key.value), key.line, || {
+            format!(
+                "[carrier.file.sftp]: `host_key` is not a public key: write type and Base64 as known_hosts has them \
+                 (ssh-keyscan HOST); types: {}",
+                HOST_KEYS.join(", ")
+            )
+        });
+    }
+    Some(Sftp {
+        host: host?.value,
+        port: u16::try_from(port).ok()?,
+        user: user?.value,
+        key_file: key?,
+        host_key: host_key?.value,
+        directory: folder?.value,
+    })
+}
+
+/// Whether a text is a public key of OpenSSH: a type, and Base64 that begins with the same type (RFC 4253, section 6.6).
+fn is_host_key(text: &str) -> bool {
+    let Some((kind, encoded)) = text.split_once(' ') else { return false };
+    let Ok(bytes) = BASE64.decode(encoded.trim().as_bytes()) else { return false };
+    let Some((length, rest)) = bytes.split_first_chunk::<4>() else { return false };
+    let named = usize::try_from(u32::from_be_bytes(*length)).ok().and_then(|length| rest.get(..length));
+    HOST_KEYS.contains(&kind) && named == Some(kind.as_bytes()) && rest.len() > kind.len()
+}
+
+fn exchange(
+    mut table: Section<'_, '_>,
+    directory: &Path,
+    credentials: &mut Vec<At<PathBuf>>,
+    found: &mut Found,
+) -> Option<Exchange> {
+    let engine = table.required("engine", found, Section::word::<Engine>);
+    let url_file = credential(&mut table, "url_file", (directory, credentials), found);
+    let schema = plain(table.word::<Identifier>("schema", found));
+    let source_department = table.text("source_department", found);
+    let test = plain(table.flag("test", found)).unwrap_or(false);
+    let tables = table.required("tables", found, Section::section).and_then(|tables| self::tables(tables, found));
+    let columns = table.required("columns", found, Section::section).and_then(|columns| self::columns(columns, found));
+    if let Some(columns) = &columns {
+        let needs = columns.source_department.is_some();
+        found.require(needs == source_department.is_some(), table.line, || {
+            "[carrier.exchange]: `source_department`, the code, and its column in [carrier.exchange.columns] are given \
+             together or not at all"
+                .to_owned()
+        });
+    }
+    let control = table.section("control", found).map(|control| self::control(control, found));
+    table.finish(found);
+    let (grades_table, usage_table) = tables?;
+    Some(Exchange {
+        engine: engine?.value,
+        url_file: url_file?,
+        schema,
+        grades_table,
+        usage_table,
+        columns: columns?,
+        source_department: plain(source_department),
+        test,
+        control: match control {
+            Some(control) => Some(control?),
+            None => None,
+        },
+    })
+}
+
+/// The tables of grades and of usage; none if a name is not possible.
+fn tables(mut table: Section<'_, '_>, found: &mut Found) -> Option<(Option<Identifier>, Option<Identifier>)> {
+    let [grades, usage] = ["grades", "usage"].map(|key| match table.word::<Identifier>(key, found) {
+        None if table.has(key) => None,
+        name => Some(plain(name)),
+    });
+    table.finish(found);
+    Some((grades?, usage?))
+}
+
+fn columns(mut table: Section<'_, '_>, found: &mut Found) -> Option<ConventionColumns> {
+    let [record_id, operation, switch, inserted_at] = ["record_id", "operation", "switch", "inserted_at"]
+        .map(|key| plain(table.required(key, found, Section::word::<Identifier>)));
+    let source_department = plain(table.word("source_department", found));
+    let test_flag = plain(table.word("test_flag", found));
+    let line = table.line;
+    table.finish(found);
+    let columns = ConventionColumns {
+        record_id: record_id?,
+        operation: operation?,
+        switch: switch?,
+        inserted_at: inserted_at?,
+        source_department,
+        test_flag,
+    };
+    require_distinct(columns.iter(), "[carrier.exchange.columns]", line, found);
+    Some(columns)
+}
+
+fn control(mut table: Section<'_, '_>, found: &mut Found) -> Option<ControlTable> {
+    let [name, data_table, batch, rows, digest, inserted_at] =
+        ["table", "data_table", "batch", "rows", "digest", "inserted_at"]
+            .map(|key| plain(table.required(key, found, Section::word::<Identifier>)));
+    let line = table.line;
+    table.finish(found);
+    let control = ControlTable {
+        table: name?,
+        data_table: data_table?,
+        batch: batch?,
+        rows: rows?,
+        digest: digest?,
+        inserted_at: inserted_at?,
+    };
+    let columns = [&control.data_table, &control.batch, &control.rows, &control.digest, &control.inserted_at];
+    require_distinct(columns.into_iter(), "[carrier.exchange.control]", line, found);
+    Some(control)
+}
+
+/// Refuses a column that is named twice. Engines compare names without regard to case.
+fn require_distinct<'a>(names: impl Iterator<Item = &'a Identifier>, place: &str, line: usize, found: &mut Found) {
+    let mut seen: Vec<&str> = Vec::new();
+    for name in names {
+        let twice = seen.iter().any(|other| other.eq_ignore_ascii_case(name.as_str()));
+        found.require(!twice, line, || format!("{place}: the column {name} is named twice"));
+        seen.push(name.as_str());
+    }
+}
