@@ -39,7 +39,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use clock_trust::ClockTrust;
 pub use codes::NationalCode;
 pub use document::document_of;
-pub use error_chain::error_chain;
+pub use error_chain::{cause, error_chain};
 pub use failure::{Failure, FailureKind};
 pub use kinds::{Kind, Kinds};
 pub use malformed::Malformed;

@@ -1,11 +1,11 @@
 //! Why a connection failed, in words a bank's administrator can act on.
 
-use std::{error::Error, io};
+use std::io;
 
 use rustls::{AlertDescription, CertificateError};
 
 use super::{profile::Profile, show::clean};
-use crate::domain::error_chain;
+use crate::domain::{cause, error_chain};
 
 /// What failed, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,22 +14,6 @@ pub(in crate::cli) struct Diagnosis {
     pub(in crate::cli) stage: &'static str,
     pub(in crate::cli) text: String,
     pub(in crate::cli) fix: String,
-}
-
-/// The first error of a type in a chain of causes, including the inner error of an I/O error, which `source` skips.
-fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut at = Some(error);
-    while let Some(error) = at {
-        if let Some(found) = error.downcast_ref::<T>() {
-            return Some(found);
-        }
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(found) = inner.and_then(|inner| cause::<T>(inner)) {
-            return Some(found);
-        }
-        at = error.source();
-    }
-    None
 }
 
 impl Diagnosis {

@@ -1,6 +1,7 @@
 //! Instants, days, months and half-years. Instants are UTC on the wire; days and months follow the city's calendar.
 
 mod calendar;
+mod http_date;
 mod instant;
 
 use time::UtcOffset;
