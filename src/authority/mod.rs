@@ -7,6 +7,7 @@
 
 mod audit;
 pub mod certificates;
+pub mod client_tls;
 mod error;
 mod expiry_alerts;
 pub mod files;

@@ -3,19 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName},
-};
+use rustls::pki_types::ServerName;
 use tokio::{io::AsyncReadExt as _, net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{diagnosis::Diagnosis, profile::Profile};
 use crate::{
-    authority::files,
-    cli::findings::Findings,
-    domain::clock::SharedClock,
-    identity::{CertificateFacts, tls},
+    authority::client_tls::ClientFiles, cli::findings::Findings, domain::clock::SharedClock, identity::CertificateFacts,
 };
 
 /// How long each step of a probe may take.
@@ -25,25 +19,9 @@ const ALERT_WAIT: Duration = Duration::from_millis(400);
 
 /// The TLS configuration, from the profile's files.
 pub(super) fn tls_config(profile: &Profile, clock: SharedClock) -> anyhow::Result<rustls::ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    for authority in files::read_items(files::CERTIFICATE, &profile.ca).context("the profile's ca")? {
-        roots.add(CertificateDer::from(authority.to_vec())).context("the profile's ca")?;
-    }
-    let chain = files::read_items(files::CERTIFICATE, &profile.certificate).context("the profile's certificate")?;
-    let chain = chain.iter().map(|certificate| CertificateDer::from(certificate.to_vec())).collect();
-    let key = files::read_item(files::PRIVATE_KEY, &profile.key).context("the profile's key")?;
-    let key = PrivateKeyDer::try_from(key.to_vec()).map_err(|error| anyhow::anyhow!("the profile's key: {error}"))?;
-    let certificate = tls::ClientCertificate { chain, key };
-    let mut config = tls::client_config(roots, Some(certificate), clock).map_err(|error| match error {
-        rustls::Error::InconsistentKeys(_) => anyhow::anyhow!(
-            "{} is not the key of {}: put the key of that certificate into the profile",
-            profile.key.display(),
-            profile.certificate.display()
-        ),
-        other => anyhow::Error::new(other).context("the profile's certificate and key"),
-    })?;
-    config.alpn_protocols = tls::ALPN.iter().map(|name| name.to_vec()).collect();
-    Ok(config)
+    let Profile { ca, certificate, key, .. } = profile;
+    let files = ClientFiles { ca: ca.clone(), certificate: certificate.clone(), key: key.clone() };
+    files.read(clock).context("the files of the profile")
 }
 
 /// Why the gateway cannot be reached, for a request that failed without a reason: the HTTP client may lose the alert by
