@@ -7,6 +7,7 @@
 
 pub mod digest;
 mod message;
+pub mod outgoing;
 pub mod request;
 
 use data_encoding::BASE64;

@@ -3,13 +3,13 @@
 //! Only signatures with the tag [`REQUEST_TAG`] are considered. One of them must verify with a registered key of the
 //! client, and cover the method, the target and the token, and the content digest and idempotency key if present.
 
-use data_encoding::BASE64;
 use sfv::{BareItem, FieldType as _, InnerList, Item, ListEntry, Parameters};
 
 use super::{
     FieldPair, SignatureFields,
     digest::dictionary,
     message::{Message, combined_value},
+    outgoing::{Terms, sign_components},
 };
 use crate::{
     domain::Timestamp,
@@ -309,30 +309,9 @@ pub fn sign_request(request: &Signing<'_>, signer: &dyn Signer, at: Timestamp) -
         ("@target-uri", Some(request.target_uri)),
         ("authorization", Some(request.authorization)),
     ];
-    let mut base = String::with_capacity(512);
-    let mut names = Vec::with_capacity(5);
-    for (name, value) in always.into_iter().chain(fields) {
-        let Some(value) = value else { continue };
-        names.push(format!("\"{name}\""));
-        for part in ["\"", name, "\": ", value, "\n"] {
-            base.push_str(part);
-        }
-    }
-    let nonce = request.nonce.map(|nonce| format!(";nonce=\"{nonce}\"")).unwrap_or_default();
-    let parameters = format!(
-        "({});created={};keyid=\"{}\";alg=\"{}\";tag=\"{REQUEST_TAG}\"{nonce}",
-        names.join(" "),
-        at.seconds(),
-        request.key_id,
-        signer.suite().http_name(),
-    );
-    base.push_str("\"@signature-params\": ");
-    base.push_str(&parameters);
-    let signature = signer.sign(base.as_bytes())?;
-    Ok(SignatureFields {
-        input: format!("sig1={parameters}"),
-        signature: format!("sig1=:{}:", BASE64.encode(&signature)),
-    })
+    let covered: Vec<_> = always.into_iter().chain(fields).filter_map(|(name, value)| Some((name, value?))).collect();
+    let terms = Terms { label: "sig1", tag: REQUEST_TAG, nonce: request.nonce, key_id: request.key_id };
+    sign_components(&covered, &terms, signer, at)
 }
 
 #[cfg(test)]

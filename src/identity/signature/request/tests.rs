@@ -1,5 +1,6 @@
 //! Row 35 of the negative-test matrix, without a network.
 
+use data_encoding::BASE64;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::*;
