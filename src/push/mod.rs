@@ -7,8 +7,9 @@
 //! - The manifest of a package has the digests of its files and is signed. The export is recorded in the ledger before the
 //!   first byte is written (I1). Anybody with the public keys can verify a package.
 //!
-//! The room does not know how a package is transported.
+//! A package is made without knowing how it is transported: [`carrier`] does that.
 
+pub mod carrier;
 mod data;
 mod detached;
 mod manifest;

@@ -41,6 +41,7 @@ mod outbox;
 mod portal;
 mod problems;
 mod push;
+mod push_carriers;
 mod readme;
 mod scoring;
 mod storage;

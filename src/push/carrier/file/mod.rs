@@ -1,0 +1,157 @@
+//! Delivery as files in a local directory, which the receiver's machine mounts or fetches.
+//!
+//! A package becomes two files, whatever the number of its pages:
+//!
+//! - `<source>_<dataset>_<yyyymmddHHMMSS>_<package>.csv|xml|ndjson`, the data. The time is that of the package, in UTC+8.
+//! - The same name with `.manifest.json`, in UTF-8, which comes last: a receiver that waits for it never reads a part of the data.
+//!
+//! ```json
+//! {"format": "medcredit-file/1", "source": "330300-ybj", "platform": "city-credit", "package": 12, "dataset": "grades",
+//!  "period": "2026-H1", "made_at": "2026-07-20T02:00:00Z", "digest": "<SHA-256 of the package, hex>",
+//!  "file": "330300-ybj_grades_20260720100000_12.csv", "encoding": "UTF-8", "rows": 2, "bytes": 180, "sha256": "<of the file, hex>"}
+//! ```
+//!
+//! - CSV: RFC 4180 with a header; with [`FileSettings::record_columns`] the columns `record_id`, `version`, `operation` come
+//!   first. What a spreadsheet would take for a formula gets an apostrophe in front.
+//! - XML: `ExchangeMessage` with a `Header`, and a `Body` of one `fields` element for each row, whose children are the fields.
+//! - NDJSON: one object a line, as in the pages over HTTPS.
+//!
+//! The receiver answers in `receipts/` with files whose names begin with that of the data file up to its extension, and end in
+//! `.csv` or `.ndjson`; it may list what it holds in `inventory.csv` or `inventory.ndjson` there.
+//!
+//! Pages and unfinished files are in `.medcredit`, below the directory. Everything is written under a temporary name, synced
+//! and renamed, so that a repeated attempt after a crash at any point leaves one data file and one manifest, with the same bytes.
+//! A receiver may take the files away as soon as the manifest is there: a later attempt does not write them again.
+
+mod disk;
+mod listing;
+mod manifest;
+mod names;
+mod package;
+mod part;
+mod render;
+mod xml;
+
+use std::{path::PathBuf, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+pub use disk::{DiskFaults, DiskStep};
+
+use self::{listing::Listing, names::FileNames, package::PackageFiles, render::render};
+use super::{Answer, Carrier, Delivery, Failed, FailureReason, Held, Listed, PackageHead, RowReceipt, verdict::Entry};
+use crate::outbox::Receipt;
+
+/// The format of data files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileFormat {
+    Csv,
+    Xml,
+    Ndjson,
+}
+
+impl FileFormat {
+    /// The extension of file names.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Xml => "xml",
+            Self::Ndjson => "ndjson",
+        }
+    }
+}
+
+/// The encoding of data files, and of the receiver's answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TextEncoding {
+    #[serde(rename = "utf-8")]
+    Utf8,
+    #[serde(rename = "gb18030")]
+    Gb18030,
+}
+
+impl TextEncoding {
+    /// The name in manifests and XML declarations.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Utf8 => "UTF-8",
+            Self::Gb18030 => "GB18030",
+        }
+    }
+
+    /// The codec of the name.
+    const fn codec(self) -> &'static encoding_rs::Encoding {
+        match self {
+            Self::Utf8 => encoding_rs::UTF_8,
+            Self::Gb18030 => encoding_rs::GB18030,
+        }
+    }
+}
+
+/// The settings of a platform that receives files.
+#[derive(Debug, Clone)]
+pub struct FileSettings {
+    /// An existing directory: it is not created, so that nothing is written below a mount that is missing.
+    pub directory: PathBuf,
+    /// The name of the source, with which file names begin.
+    pub source: String,
+    pub format: FileFormat,
+    pub encoding: TextEncoding,
+    /// Whether rows have their record, version and operation besides the receiver's own fields.
+    pub record_columns: bool,
+}
+
+/// Carries packages to a directory.
+#[derive(Debug, Clone)]
+pub struct FileDrop {
+    settings: Arc<FileSettings>,
+    faults: DiskFaults,
+}
+
+impl FileDrop {
+    /// A carrier to a directory.
+    pub fn new(settings: FileSettings) -> Self {
+        Self::with_faults(settings, DiskFaults::default())
+    }
+
+    /// The same, with interruptions for tests.
+    pub fn with_faults(settings: FileSettings, faults: DiskFaults) -> Self {
+        Self { settings: Arc::new(settings), faults }
+    }
+
+    async fn write(&self, of: &Delivery<'_>) -> Result<Receipt, Failed> {
+        of.check()?;
+        let names = FileNames::of(&self.settings, of.package)?;
+        let part = render(&self.settings, of)?;
+        let (head, page, carrier) = (of.package.clone(), of.page, self.clone());
+        apart(move || PackageFiles::open(&carrier.settings, &carrier.faults, &names, &head)?.deliver(page, &part)).await
+    }
+}
+
+/// Runs file operations, which may block for long, on a thread of their own.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failed> + Send + 'static) -> Result<T, Failed> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Failed::passing(FailureReason::Disk, format!("a file operation failed: {error}"))))
+}
+
+impl Carrier for FileDrop {
+    fn deliver<'a>(&'a self, of: &'a Delivery<'a>) -> Answer<'a, Receipt> {
+        Box::pin(self.write(of))
+    }
+
+    fn receipts<'a>(&'a self, of: &'a PackageHead, after: Option<&'a str>) -> Answer<'a, Listed<RowReceipt>> {
+        Box::pin(async move {
+            let names = FileNames::of(&self.settings, of)?;
+            let (settings, after) = (Arc::clone(&self.settings), after.map(str::to_owned));
+            apart(move || Listing::of_package(&settings, &names)?.page(after.as_deref(), Entry::receipt)).await
+        })
+    }
+
+    fn inventory<'a>(&'a self, after: Option<&'a str>) -> Answer<'a, Listed<Held>> {
+        Box::pin(async move {
+            let (settings, after) = (Arc::clone(&self.settings), after.map(str::to_owned));
+            apart(move || Listing::of_inventory(&settings)?.page(after.as_deref(), Entry::held)).await
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! The names of a package's files. Nothing that is not ours becomes a part of a path unchecked.
+
+use std::path::PathBuf;
+
+use super::{
+    super::{Failed, FailureReason, PackageHead},
+    FileSettings,
+};
+
+/// The longest source or dataset, in characters.
+const LONGEST: usize = 64;
+
+/// The names of a package's files, and the directories that they are in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FileNames {
+    directory: PathBuf,
+    /// What all names of the package begin with.
+    pub(super) stem: String,
+    /// The name of the data file.
+    pub(super) data: String,
+}
+
+impl FileNames {
+    /// The names of a package. Refused where source or dataset could lead out of the directory.
+    pub(super) fn of(settings: &FileSettings, package: &PackageHead) -> Result<Self, Failed> {
+        let source = checked("source", &settings.source)?;
+        let dataset = checked("dataset", &package.dataset)?;
+        if package.number < 1 {
+            let why = format!("the package has the number {}: numbers begin with 1", package.number);
+            return Err(Failed::permanent(FailureReason::FileName, why));
+        }
+        let day = package.made_at.day();
+        let seconds = package.made_at.since(day.start()).as_secs();
+        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let day = day.to_string().replace('-', "");
+        let stem = format!("{source}_{dataset}_{day}{hour:02}{minute:02}{second:02}_{}", package.number);
+        let data = format!("{stem}.{}", settings.format.extension());
+        Ok(Self { directory: settings.directory.clone(), stem, data })
+    }
+
+    /// The directory of unfinished files.
+    pub(super) fn work(&self) -> PathBuf {
+        self.directory.join(".medcredit")
+    }
+
+    pub(super) fn directory(&self) -> PathBuf {
+        self.directory.clone()
+    }
+
+    pub(super) fn data_path(&self) -> PathBuf {
+        self.directory.join(&self.data)
+    }
+
+    pub(super) fn manifest_path(&self) -> PathBuf {
+        self.directory.join(format!("{}.manifest.json", self.stem))
+    }
+
+    /// The data file before it is complete.
+    pub(super) fn data_new(&self) -> PathBuf {
+        self.work().join(format!("{}.new", self.data))
+    }
+
+    /// A page, until all are there.
+    pub(super) fn part_path(&self, page: u32) -> PathBuf {
+        self.work().join(format!("{}.page-{page:06}", self.stem))
+    }
+
+    /// The record that the package is closed.
+    pub(super) fn closed_path(&self) -> PathBuf {
+        self.work().join(format!("{}.closed.json", self.stem))
+    }
+}
+
+/// A name that is a part of a file name: letters and digits of ASCII, hyphens and underscores.
+fn checked<'a>(what: &str, name: &'a str) -> Result<&'a str, Failed> {
+    let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if first && name.len() <= LONGEST && name.bytes().all(allowed) {
+        return Ok(name);
+    }
+    let why = format!(
+        "the {what} {name:?} cannot be in a file name: use up to {LONGEST} letters a-z and A-Z, digits, hyphens and underscores, a \
+         letter or digit first"
+    );
+    Err(Failed::permanent(FailureReason::FileName, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{FileFormat, TextEncoding},
+        *,
+    };
+    use crate::domain::Timestamp;
+
+    fn names(source: &str, dataset: &str, number: i64) -> Result<FileNames, Failed> {
+        let settings = FileSettings {
+            directory: "/drop".into(),
+            source: source.into(),
+            format: FileFormat::Csv,
+            encoding: TextEncoding::Utf8,
+            record_columns: true,
+        };
+        let package = PackageHead {
+            platform: "city".into(),
+            number,
+            dataset: dataset.into(),
+            period: "2026-H1".into(),
+            digest: String::new(),
+            // In UTC it is still the day before.
+            made_at: Timestamp::from_seconds(1_780_000_000).day().start().plus(std::time::Duration::from_secs(3_725)),
+            rows: 0,
+            pages: 1,
+        };
+        FileNames::of(&settings, &package)
+    }
+
+    #[test]
+    fn names_have_the_citys_time() {
+        let names = names("330300-ybj", "grades", 12).unwrap();
+        assert_eq!(names.data_path().to_str(), Some("/drop/330300-ybj_grades_20260529010205_12.csv"));
+        assert_eq!(names.manifest_path().to_str(), Some("/drop/330300-ybj_grades_20260529010205_12.manifest.json"));
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_directory() {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "../grades",
+            "a/b",
+            "a\\b",
+            "a\0",
+            "-rf",
+            "_a",
+            "a b",
+            "a.csv",
+            "评级",
+            "a\n",
+            &"a".repeat(65),
+        ] {
+            for refused in [names("source", bad, 1), names(bad, "grades", 1)] {
+                assert_eq!(refused.unwrap_err().reason, FailureReason::FileName, "{bad:?}");
+            }
+        }
+        assert!(names("s", "g", 0).is_err() && names("s", "g", -1).is_err());
+    }
+}

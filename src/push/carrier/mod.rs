@@ -1,0 +1,193 @@
+//! Carriers: how the rows of a package reach a platform, and how its answers come back.
+//!
+//! A carrier is one implementation of [`Carrier`] in a file or a folder of its own: [`https`] and [`file`]. It gets rows that
+//! are already in the receiver's names and forms, and knows neither the store nor the ledger:
+//!
+//! - The caller delivers only packages that are recorded (I1), and judges again at the moment of sending what may leave (I4).
+//! - Every attempt for the same page has the same [`Delivery::key`], and delivers the same bytes, so that a repeated attempt
+//!   is harmless: delivery is at least once (I6).
+//! - The pages of a package may arrive in any order. A carrier that closes a package, such as a manifest that comes last, does so
+//!   when it has all pages. The last page is delivered only when the package is closed.
+//!
+//! docs/CARRIERS.md has the formats for the receiver's engineers.
+
+mod digest;
+mod failed;
+pub mod file;
+pub mod https;
+mod json;
+mod reason;
+mod verdict;
+
+use std::{fmt, pin::Pin};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{domain::Timestamp, outbox::Receipt};
+
+pub use digest::fields_digest;
+pub use failed::{Failed, FailureReason};
+pub use reason::RejectReason;
+
+/// What a row does with the record at the receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Operation {
+    /// The record is new.
+    #[serde(rename = "I")]
+    Insert,
+    /// The record replaces the version that the receiver has.
+    #[serde(rename = "U")]
+    Update,
+    /// The record is withdrawn.
+    #[serde(rename = "D")]
+    Delete,
+}
+
+impl Operation {
+    /// The letter in files and messages.
+    pub const fn letter(self) -> &'static str {
+        match self {
+            Self::Insert => "I",
+            Self::Update => "U",
+            Self::Delete => "D",
+        }
+    }
+}
+
+/// A row of a package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The record's id, the same in every version.
+    pub record_id: String,
+    /// The version of the record, from 1. The receiver ignores a version that is lower than the one it has.
+    pub version: i64,
+    pub operation: Operation,
+    /// The fields in the receiver's own names and order, rendered.
+    pub fields: Vec<(String, String)>,
+}
+
+impl Row {
+    /// The digest of the fields, as the receiver's inventory has it.
+    pub fn digest(&self) -> String {
+        fields_digest(self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    }
+}
+
+/// What all pages of a package have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageHead {
+    /// The platform's id.
+    pub platform: String,
+    /// The number of the package for this platform.
+    pub number: i64,
+    /// The dataset, such as `grades`.
+    pub dataset: String,
+    /// The period, such as `2026-H1`.
+    pub period: String,
+    /// The digest of the package: hex SHA-256.
+    pub digest: String,
+    pub made_at: Timestamp,
+    /// The number of rows in all pages.
+    pub rows: u64,
+    /// The number of pages, from 1.
+    pub pages: u32,
+}
+
+/// A page of a package, to deliver.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivery<'a> {
+    pub package: &'a PackageHead,
+    /// The number of the page, from 1.
+    pub page: u32,
+    /// The idempotency key: the id of the outbox item, the same in every attempt.
+    pub key: &'a str,
+    pub rows: &'a [Row],
+}
+
+impl Delivery<'_> {
+    /// Refuses a page that no carrier can deliver.
+    fn check(&self) -> Result<(), Failed> {
+        let PackageHead { number, pages, .. } = self.package;
+        if self.page == 0 || self.page > *pages {
+            let why = format!("package {number} has the pages 1 to {pages}, and no page {}", self.page);
+            return Err(Failed::permanent(FailureReason::Page, why));
+        }
+        for row in self.rows {
+            for (at, (name, _)) in row.fields.iter().enumerate() {
+                if row.fields[..at].iter().any(|(other, _)| other == name) {
+                    let why = format!("record {} has the field {name} twice", row.record_id);
+                    return Err(Failed::permanent(FailureReason::Field, why));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the receiver decided about a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Accepted,
+    Rejected {
+        reason: RejectReason,
+        /// The receiver's own words. Unverified: shown to operators only, with unprintable characters made visible.
+        note: Option<String>,
+    },
+}
+
+/// The receiver's answer about a row of a package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowReceipt {
+    pub record_id: String,
+    pub version: i64,
+    pub verdict: Verdict,
+}
+
+/// A record that the receiver holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub record_id: String,
+    pub version: i64,
+    /// The digest of its fields, see [`Row::digest`].
+    pub digest: String,
+}
+
+/// An entry of the receiver that cannot be read. The others of its page are used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The file and line, or the URL and the number of the entry.
+    pub at: String,
+    pub problem: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.at, self.problem)
+    }
+}
+
+/// A page of what the receiver lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// In the receiver's order. An entry can occur more than once.
+    pub entries: Vec<T>,
+    pub faults: Vec<Fault>,
+    /// Where the next page begins; none after the last one.
+    pub next: Option<String>,
+}
+
+/// The outcome of a carrier's call.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failed>> + Send + 'a>>;
+
+/// Carries packages to one platform. Calls may run at the same time.
+pub trait Carrier: fmt::Debug + Send + Sync {
+    /// Delivers a page.
+    fn deliver<'a>(&'a self, of: &'a Delivery<'a>) -> Answer<'a, Receipt>;
+
+    /// Reads the receiver's answers about the rows of a package; `after` is [`Listed::next`] of the page before. An empty
+    /// page says that there is no answer yet.
+    fn receipts<'a>(&'a self, of: &'a PackageHead, after: Option<&'a str>) -> Answer<'a, Listed<RowReceipt>>;
+
+    /// Reads what the receiver holds of us; `after` is [`Listed::next`] of the page before.
+    fn inventory<'a>(&'a self, after: Option<&'a str>) -> Answer<'a, Listed<Held>>;
+}
