@@ -59,11 +59,9 @@ fn encoded(text: &str, encoding: TextEncoding) -> Option<Vec<u8>> {
 /// The record and field with a character that the encoding lacks.
 fn lacking(rows: &[Row], encoding: TextEncoding) -> Failed {
     let name = encoding.name();
-    let texts = rows.iter().flat_map(|row| {
-        let fields = row.fields.iter().flat_map(move |(field, value)| [(row, field, field), (row, field, value)]);
-        fields
-    });
-    let found = texts.into_iter().find(|(_, _, text)| encoded(text, encoding).is_none());
+    let fields = rows.iter().flat_map(|row| row.fields.iter().map(move |(field, value)| (row, field, value)));
+    let mut texts = fields.flat_map(|(row, field, value)| [(row, field, field), (row, field, value)]);
+    let found = texts.find(|(_, _, text)| encoded(text, encoding).is_none());
     let why = match found {
         Some((row, field, text)) => {
             let lost = text.chars().find(|c| encoded(c.encode_utf8(&mut [0; 4]), encoding).is_none());
