@@ -187,10 +187,12 @@ impl Platforms {
             let name = format!("config/platforms/{id}.toml");
             match CheckedPlatform::parse(&name, text, directory, reference) {
                 Ok(checked) => {
-                    drop(platforms.platforms.insert((*id).to_owned(), InForcePlatform { checked, file: None }))
+                    platforms.platforms.insert((*id).to_owned(), InForcePlatform { checked, file: None });
                 }
                 // A city's own kinds and models need not have what the shipped platforms name.
-                Err(refused) => drop(platforms.left_out.insert((*id).to_owned(), refused)),
+                Err(refused) => {
+                    platforms.left_out.insert((*id).to_owned(), refused);
+                }
             }
         }
         platforms.platforms.extend(found);

@@ -155,9 +155,15 @@ impl<'r, 'i> Section<'r, 'i> {
     ) -> Option<At<u32>> {
         let (value, line) = self.find(key)?;
         let number = value.as_integer().and_then(|of| u32::from_str_radix(of.as_str(), of.radix()).ok());
-        match number.filter(|number| (least..=most).contains(number)) {
+        let number = number.filter(|number| (least..=most).contains(number));
+        let what = format!("a number from {least} to {most}");
+        if number.is_none() && value.is_integer() {
+            found.fault(line, format!("{}`{key}` must be {what}", self.in_words()));
+            return None;
+        }
+        match number {
             Some(value) => Some(At { value, line }),
-            None => self.wrong_type(key, value, &format!("a number from {least} to {most}"), (line, found)),
+            None => self.wrong_type(key, value, &what, (line, found)),
         }
     }
 
@@ -169,7 +175,7 @@ impl<'r, 'i> Section<'r, 'i> {
         };
         found.require(!list.is_empty(), line, || format!("{}`{key}` is empty", self.in_words()));
         let mut texts = Vec::new();
-        for one in list.iter() {
+        for one in list {
             let at = self.line_of(one);
             match one.get_ref().as_str().filter(|text| !text.trim().is_empty()) {
                 Some(text) => texts.push(At { value: text.to_owned(), line: at }),
@@ -221,7 +227,7 @@ impl<'r, 'i> Section<'r, 'i> {
             return self.wrong_type(key, value, "a list of tables", (line, found));
         };
         let mut sections = Vec::new();
-        for one in list.iter() {
+        for one in list {
             let at = self.line_of(one);
             match one.get_ref().as_table() {
                 Some(table) => sections.push(self.below(key, table, at)),

@@ -1,6 +1,6 @@
 //! Renders records of ours by a platform's fields: the platform's own names, codes and forms, in its order.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use super::{
     fields::{Content, Field, Fields, Form, GradeValue, UsageValue, Value},
@@ -155,7 +155,7 @@ impl<'a> Cell<'a> {
         text.map_or(Self::Absent, |text| Self::Text(Cow::Borrowed(text)))
     }
 
-    fn number(number: impl ToString) -> Self {
+    fn number(number: impl fmt::Display + Copy) -> Self {
         Self::Text(Cow::Owned(number.to_string()))
     }
 
