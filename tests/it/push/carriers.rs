@@ -1,7 +1,7 @@
 //! Carriers in the files of platforms: exactly one, with an address that can be called, names that the target can have, and
 //! credentials in files.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use medcredit::{
     domain::Kinds,
