@@ -8,7 +8,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Network, Report, Section};
+use super::{Report, Section};
+use crate::domain::Network;
 
 /// The listener for banks and departments.
 #[derive(Debug, Clone, Serialize, Deserialize)]

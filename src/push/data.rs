@@ -1,19 +1,12 @@
 //! The data file of a package: a record for each subject under the platform's own names, as NDJSON, CSV or XML.
 
-use std::fmt::Write as _;
-
 use serde::{Serialize, Serializer};
 
 use super::{
-    PushError,
+    PushError, exchange_message,
     platform::{Encoding, Field, Fields, Format, Value},
 };
 use crate::domain::printable::without_formula;
-
-/// What begins and ends a record of an XML file, each on a line of its own: records are counted by them.
-pub(super) const XML_RECORD: (&str, &str) = ("<record>", "</record>");
-/// The end of an XML file.
-pub(super) const XML_END: &str = "</records>";
 
 /// A data file under construction.
 pub(super) struct Data {
@@ -33,19 +26,19 @@ enum Writer {
 
 impl Data {
     /// An empty file with the fields of a package.
-    pub(super) fn new<V: Value>((format, encoding): (Format, Encoding), fields: &Fields<V>) -> Self {
+    pub(super) fn new<V: Value>((format, encoding): (Format, Encoding), fields: &Fields<V>) -> Result<Self, PushError> {
         // In memory: a package is recorded as a whole before any byte of it is written (I1).
         let writer = match format {
             Format::Ndjson => Writer::Ndjson(Vec::new()),
             Format::Csv => Writer::Csv(Box::new(csv::Writer::from_writer(Vec::new()))),
-            Format::Xml => Writer::Xml(format!(
-                "<?xml version=\"1.0\" encoding=\"{}\"?>\n<records dataset=\"{}\">\n",
-                encoding.as_str().to_ascii_uppercase(),
-                escaped(&fields.dataset)
-            )),
+            // An export by hand has no number, and its digest is in the manifest.
+            Format::Xml => {
+                let header = exchange_message::header(encoding, &[("item", &fields.dataset)]);
+                Writer::Xml(header.map_err(|error| PushError::Form(error.to_string()))?)
+            }
         };
         let free = fields.fields.iter().map(Field::is_free_text).collect();
-        Self { encoding, writer, free, records: 0 }
+        Ok(Self { encoding, writer, free, records: 0 })
     }
 
     /// Adds a record, rendered by the fields.
@@ -70,13 +63,8 @@ impl Data {
                 rows.write_record(cells).map_err(|error| failed(error.to_string()))?;
             }
             Writer::Xml(text) => {
-                text.push_str(XML_RECORD.0);
-                for (name, value) in record {
-                    // Infallible: writing to a String. The name was checked with the platform's file.
-                    let _ = write!(text, "<{name}>{}</{name}>", escaped(value));
-                }
-                text.push_str(XML_RECORD.1);
-                text.push('\n');
+                let fields = record.iter().map(|(name, value)| (*name, value.as_str()));
+                exchange_message::write_row(None, fields, text).map_err(|error| failed(error.to_string()))?;
             }
         }
         Ok(())
@@ -88,8 +76,7 @@ impl Data {
             Writer::Ndjson(bytes) => bytes,
             Writer::Csv(rows) => rows.into_inner().map_err(|error| PushError::Form(error.to_string()))?,
             Writer::Xml(mut text) => {
-                text.push_str(XML_END);
-                text.push('\n');
+                text.push_str(exchange_message::FOOTER);
                 text.into_bytes()
             }
         };
@@ -117,21 +104,6 @@ impl Serialize for Members<'_> {
     }
 }
 
-/// A text as the content of an element or an attribute. Rendered texts have no line ends and no control characters.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -154,7 +126,7 @@ mod tests {
     }
 
     fn written(format: Format, encoding: Encoding, name: &str) -> Vec<u8> {
-        let mut data = Data::new((format, encoding), &fields());
+        let mut data = Data::new((format, encoding), &fields()).unwrap();
         data.add(&[("MC", name.to_owned()), ("FZ", "-1.500".to_owned()), ("BZ", String::new())]).unwrap();
         assert_eq!(data.records, 1);
         data.finish().unwrap()
@@ -167,8 +139,8 @@ mod tests {
         assert_eq!(text(Format::Ndjson), "{\"MC\":\"=HYPERLINK(\\\"<x>\\\")\",\"FZ\":\"-1.500\"}\n");
         assert_eq!(
             text(Format::Xml),
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<records dataset=\"A&amp;B\">\n<record><MC>=HYPERLINK(&quot;&lt;x&gt;&quot;)</MC>\
-             <FZ>-1.500</FZ><BZ></BZ></record>\n</records>\n"
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ExchangeMessage>\n<Header><item>A&amp;B</item></Header>\n<Body>\n<fields><MC>=HYPERLINK(&quot;&lt;x&gt;&quot;)</MC>\
+             <FZ>-1.500</FZ><BZ></BZ></fields>\n</Body>\n</ExchangeMessage>\n"
         );
     }
 

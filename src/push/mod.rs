@@ -12,6 +12,7 @@
 pub mod carrier;
 mod data;
 mod detached;
+mod exchange_message;
 mod manifest;
 mod package;
 pub mod platform;

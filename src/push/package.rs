@@ -99,7 +99,7 @@ impl Exporter {
         let (evaluator, regions) = (&self.evaluator, &self.regions);
         let terms = Terms { round: &round, kind, platform, mapping, evaluator, regions, today: now.day() };
         let form = platform.carrier.file_form();
-        let data = Data::new(form, fields);
+        let data = Data::new(form, fields)?;
         let mut draft = Draft { data, left_out: LeftOut::default(), marked: 0, unfit: 0, first_unfit: Vec::new() };
         // By pages, so that the files of all subjects are never in memory together.
         for page in round.results.chunks(PAGE) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     DataFile, MANIFEST, Manifest, SIGNATURE,
-    data::{XML_END, XML_RECORD},
+    exchange_message::{FOOTER, HEADER_LINES, ROW},
     manifest::{FORMAT, sha256},
     platform::Format,
 };
@@ -197,23 +197,22 @@ fn count_rows(bytes: &[u8]) -> Result<usize, String> {
 /// The number of records of an XML file as `score export` writes it, each an element on a line of its own. Lines and marks are
 /// ASCII in both encodings, and no byte of another character is one of theirs.
 fn count_elements(bytes: &[u8]) -> Result<usize, String> {
-    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
-    let head = lines.by_ref().take(2).all(|line| line.starts_with(b"<") && line.ends_with(b">\n"));
+    let Some(content) = bytes.strip_suffix(FOOTER.as_bytes()) else {
+        let ended = bytes.windows(FOOTER.len()).any(|window| window == FOOTER.as_bytes());
+        return Err(if ended { "something follows its last element" } else { "it is not complete" }.to_owned());
+    };
+    let mut lines = content.split_inclusive(|byte| *byte == b'\n');
+    let head = lines.by_ref().take(HEADER_LINES).filter(|line| line.starts_with(b"<") && line.ends_with(b">\n"));
+    if head.count() < HEADER_LINES {
+        return Err("it is not complete".to_owned());
+    }
     let mut records = 0;
-    let mut ended = false;
     for line in lines {
-        if ended {
-            return Err("something follows its last element".to_owned());
-        }
-        ended = line == format!("{XML_END}\n").as_bytes();
-        if ended {
-            continue;
-        }
         records += 1;
         let line = line.strip_suffix(b"\n").unwrap_or_default();
-        if !(line.starts_with(XML_RECORD.0.as_bytes()) && line.ends_with(XML_RECORD.1.as_bytes())) {
-            return Err(format!("line {} is not a complete record", records + 2));
+        if !(line.starts_with(ROW.0.as_bytes()) && line.ends_with(ROW.1.as_bytes())) {
+            return Err(format!("line {} is not a complete record", records + HEADER_LINES));
         }
     }
-    if head && ended { Ok(records) } else { Err("it is not complete".to_owned()) }
+    Ok(records)
 }

@@ -17,7 +17,7 @@ use super::{
     caps::{network_of, site_of},
     settings::Settings,
 };
-use crate::config::Network;
+use crate::domain::Network;
 
 /// How many addresses are remembered of one client: as many as its systems connect from, and so few that a client cannot
 /// grow the memory.

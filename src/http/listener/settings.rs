@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{self, Network};
+use crate::{config, domain::Network};
 
 /// How many times as much as one address a site may have on a public listener.
 pub(in crate::http) const SITE: usize = 4;

@@ -2,7 +2,8 @@
 
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use super::{Operation, Row};
+use super::Row;
+use crate::push::platform::Operation;
 
 /// Fields in their order, as an object.
 #[derive(Debug)]

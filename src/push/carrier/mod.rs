@@ -16,43 +16,20 @@ mod failed;
 pub mod file;
 pub mod https;
 mod json;
+mod open;
 mod reason;
 mod verdict;
 
 use std::{fmt, pin::Pin};
 
-use serde::{Deserialize, Serialize};
-
+use super::platform::Operation;
 use crate::{domain::Timestamp, outbox::Receipt};
 
 pub use digest::fields_digest;
 pub use failed::{Failed, FailureReason};
+pub use https::CurrentSigner;
+pub use open::{CarrierContext, CarrierRefused, open};
 pub use reason::RejectReason;
-
-/// What a row does with the record at the receiver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Operation {
-    /// The record is new.
-    #[serde(rename = "I")]
-    Insert,
-    /// The record replaces the version that the receiver has.
-    #[serde(rename = "U")]
-    Update,
-    /// The record is withdrawn.
-    #[serde(rename = "D")]
-    Delete,
-}
-
-impl Operation {
-    /// The letter in files and messages.
-    pub const fn letter(self) -> &'static str {
-        match self {
-            Self::Insert => "I",
-            Self::Update => "U",
-            Self::Delete => "D",
-        }
-    }
-}
 
 /// A row of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,13 +4,19 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 
-use super::network::Network;
-use crate::domain::{Malformed, words::words};
+use super::address::PlatformUrl;
+use crate::{
+    authority::client_tls::ClientFiles,
+    domain::{Malformed, Network, words::words},
+};
 
 /// The most characters of a name in an exchange database: PostgreSQL cuts longer ones off.
 const LONGEST_IDENTIFIER: usize = 63;
+/// The most characters of a part of a file name.
+const LONGEST_PART: usize = 64;
 
 words! {
     /// The format of a data file.
@@ -19,7 +25,7 @@ words! {
         Ndjson = "ndjson",
         /// Comma-separated, with a header.
         Csv = "csv",
-        /// XML, a `record` element a line.
+        /// XML, an `ExchangeMessage`.
         Xml = "xml",
     }
 }
@@ -43,6 +49,23 @@ words! {
         Utf8 = "utf-8",
         /// GB 18030.
         Gb18030 = "gb18030",
+    }
+}
+
+impl Encoding {
+    /// The name in manifests and XML declarations, as it is registered.
+    pub const fn registered(self) -> &'static str {
+        match self {
+            Self::Utf8 => "UTF-8",
+            Self::Gb18030 => "GB18030",
+        }
+    }
+
+    pub const fn codec(self) -> &'static encoding_rs::Encoding {
+        match self {
+            Self::Utf8 => encoding_rs::UTF_8,
+            Self::Gb18030 => encoding_rs::GB18030,
+        }
     }
 }
 
@@ -89,30 +112,60 @@ impl fmt::Display for Identifier {
     }
 }
 
+/// A part of a file name that leads nowhere else: letters and digits of ASCII, hyphens and underscores.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FileNamePart(String);
+
+impl FileNamePart {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for FileNamePart {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if first && text.len() <= LONGEST_PART && text.bytes().all(allowed) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Malformed(format!(
+            "{text:?} cannot be in a file name: use up to {LONGEST_PART} letters a-z and A-Z, digits, hyphens and underscores, a \
+             letter or digit first"
+        )))
+    }
+}
+
+impl fmt::Display for FileNamePart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// JSON pages over mutual TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Https {
-    /// `https://HOST[:PORT]/PATH`.
-    pub url: String,
-    /// Our client certificate's chain, PEM.
-    pub certificate_file: PathBuf,
-    /// Its private key, PEM.
-    pub key_file: PathBuf,
-    /// The authorities that the platform's certificate may come from, PEM.
-    pub authority_file: PathBuf,
+pub struct HttpsSettings {
+    pub url: PlatformUrl,
+    /// Our certificate and key there, and the authorities that its certificate may come from.
+    pub files: ClientFiles,
     /// The networks that the platform's address must be in.
     pub allow: Vec<Network>,
     /// The rows of a page.
     pub page_rows: u32,
     /// The most pages that are under way at a time.
     pub in_flight: u32,
-    /// How long a page may take.
-    pub timeout_seconds: u32,
+    pub connect_timeout: Duration,
+    /// The longest time from the connection to the last byte of the answer.
+    pub timeout: Duration,
+    /// The longest answer, in bytes.
+    pub largest_answer: usize,
 }
 
 /// A folder of another machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sftp {
+pub struct SftpSettings {
     pub host: String,
     pub port: u16,
     pub user: String,
@@ -129,14 +182,28 @@ pub struct Sftp {
 pub enum Folder {
     /// A folder of this machine, from which the platform takes the files.
     Local(PathBuf),
-    Sftp(Sftp),
+    Sftp(SftpSettings),
+}
+
+/// The columns of a record, before the platform's own fields.
+pub const RECORD_COLUMNS: [&str; 3] = ["record_id", "version", "operation"];
+
+/// The form of data files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileForm {
+    pub format: Format,
+    /// The encoding of data files, and of the platform's answers.
+    pub encoding: Encoding,
+    /// Whether rows have their record, version and operation besides the platform's own fields.
+    pub record_columns: bool,
 }
 
 /// Data files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileDrop {
-    pub format: Format,
-    pub encoding: Encoding,
+pub struct FileSettings {
+    pub form: FileForm,
+    /// The name of the sender, with which file names begin; without one, the evaluator's code.
+    pub source: Option<FileNamePart>,
     pub folder: Folder,
 }
 
@@ -183,7 +250,7 @@ pub struct ControlTable {
 
 /// A front-end exchange database (前置库).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exchange {
+pub struct ExchangeSettings {
     pub engine: Engine,
     /// A file with one line: the database's address with user and password.
     pub url_file: PathBuf,
@@ -202,9 +269,9 @@ pub struct Exchange {
 /// How a platform is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Carrier {
-    Https(Https),
-    File(FileDrop),
-    Exchange(Box<Exchange>),
+    Https(HttpsSettings),
+    File(FileSettings),
+    Exchange(Box<ExchangeSettings>),
 }
 
 impl Carrier {
@@ -224,7 +291,7 @@ impl Carrier {
     /// without files.
     pub const fn file_form(&self) -> (Format, Encoding) {
         match self {
-            Self::File(file) => (file.format, file.encoding),
+            Self::File(file) => (file.form.format, file.form.encoding),
             Self::Https(_) | Self::Exchange(_) => (Format::Ndjson, Encoding::Utf8),
         }
     }
@@ -232,11 +299,11 @@ impl Carrier {
     /// The target in words, without anything secret.
     pub fn target(&self) -> String {
         match self {
-            Self::Https(https) => https.url.clone(),
-            Self::File(FileDrop { format, encoding, folder }) => {
+            Self::Https(https) => https.url.to_string(),
+            Self::File(FileSettings { form: FileForm { format, encoding, .. }, folder, .. }) => {
                 let to = match folder {
                     Folder::Local(path) => path.display().to_string(),
-                    Folder::Sftp(Sftp { host, port, user, directory, .. }) => {
+                    Folder::Sftp(SftpSettings { host, port, user, directory, .. }) => {
                         format!("sftp://{user}@{host}:{port}/{}", directory.trim_start_matches('/'))
                     }
                 };
@@ -254,8 +321,8 @@ impl Carrier {
     /// The files with credentials.
     pub fn credential_files(&self) -> Vec<&Path> {
         match self {
-            Self::Https(https) => vec![&https.certificate_file, &https.key_file, &https.authority_file],
-            Self::File(FileDrop { folder: Folder::Sftp(sftp), .. }) => vec![&sftp.key_file],
+            Self::Https(HttpsSettings { files, .. }) => vec![&files.certificate, &files.key, &files.ca],
+            Self::File(FileSettings { folder: Folder::Sftp(sftp), .. }) => vec![&sftp.key_file],
             Self::File(_) => Vec::new(),
             Self::Exchange(exchange) => vec![&exchange.url_file],
         }

@@ -1,7 +1,7 @@
 //! What is wrong with a platform beyond the form of its file: what it may have, when, and whether its packages say it.
 
 use super::{
-    carrier::{Carrier, Exchange, Format, Identifier},
+    carrier::{Carrier, ExchangeSettings, FileNamePart, Format, Identifier, RECORD_COLUMNS},
     codes::check_codes,
     fields::{Content, GradeValue, UsageValue, Value},
     read::{Head, PackageRead},
@@ -10,7 +10,10 @@ use super::{
     reference::Reference,
     types::{Audience, Natural, OpenObjections},
 };
-use crate::{domain::printable::check_text, scoring::Mapping};
+use crate::{
+    domain::{Malformed, printable::check_text, xml::is_xml_name},
+    scoring::Mapping,
+};
 
 /// The most characters of a field's name.
 const LONGEST_NAME: usize = 100;
@@ -39,8 +42,60 @@ pub(super) fn check(draft: &Draft, reference: &Reference<'_>, found: &mut Found)
         check_names(usage, draft.carrier.as_ref(), found);
         check_codes(usage, &draft.head, reference, found);
     }
-    if let Some(CarrierRead { carrier: Carrier::Exchange(exchange), line, .. }) = &draft.carrier {
-        check_tables(draft, exchange, *line, found);
+    match &draft.carrier {
+        Some(CarrierRead { carrier: Carrier::Exchange(exchange), line, .. }) => {
+            check_tables(draft, exchange, *line, found);
+        }
+        Some(CarrierRead { carrier: Carrier::File(_), .. }) => check_file_names(draft, found),
+        _ => {}
+    }
+}
+
+impl Draft {
+    /// Whether files have the columns of a record: as the file says, and otherwise unless the platform has fields of its own
+    /// for all of them in every package.
+    pub(super) fn record_columns(&self) -> bool {
+        let given = self.carrier.as_ref().and_then(|read| read.record_columns);
+        let grades = self.grades.as_ref().is_none_or(|package| {
+            package.has_each(&[GradeValue::RecordId, GradeValue::Version, GradeValue::Operation])
+        });
+        let usage = self.usage.as_ref().is_none_or(|package| {
+            package.has_each(&[UsageValue::RecordId, UsageValue::Version, UsageValue::Operation])
+        });
+        given.unwrap_or(!(grades && usage))
+    }
+}
+
+impl<V: Value> PackageRead<V> {
+    /// Whether each of these values has a field.
+    fn has_each(&self, values: &[V]) -> bool {
+        values.iter().all(|value| self.fields.iter().any(|read| read.field.content == Content::Value(*value)))
+    }
+
+    /// Checks that the data set can be a part of file names, and that no field has the name of a column of a record.
+    fn check_file(&self, record_columns: bool, found: &mut Found) {
+        if let Some(Err(Malformed(why))) = self.dataset.as_deref().map(str::parse::<FileNamePart>) {
+            found.fault(self.line, format!("`dataset`: {why}"));
+        }
+        for read in self.fields.iter().filter(|_| record_columns) {
+            let name = read.field.name.as_str();
+            found.require(!RECORD_COLUMNS.contains(&name), read.line, || {
+                format!(
+                    "the field {name} has the name of a column of a record, which comes first in every row: rename it, or give \
+                     all of record_id, version and operation a field, or set `record_columns = false` in [carrier.file]"
+                )
+            });
+        }
+    }
+}
+
+fn check_file_names(draft: &Draft, found: &mut Found) {
+    let record_columns = draft.record_columns();
+    if let Some(grades) = &draft.grades {
+        grades.check_file(record_columns, found);
+    }
+    if let Some(usage) = &draft.usage {
+        usage.check_file(record_columns, found);
     }
 }
 
@@ -217,15 +272,8 @@ fn check_names<V: Value>(package: &PackageRead<V>, carrier: Option<&CarrierRead>
     }
 }
 
-/// Whether a text can be the name of an element (XML 1.0, section 2.3; without colons, which are for namespaces).
-fn is_xml_name(name: &str) -> bool {
-    let begins = name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
-    let reserved = name.get(..3).is_some_and(|three| three.eq_ignore_ascii_case("xml"));
-    begins && !reserved && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
-}
-
 /// Checks that each package has a table and each table a package.
-fn check_tables(draft: &Draft, exchange: &Exchange, line: usize, found: &mut Found) {
+fn check_tables(draft: &Draft, exchange: &ExchangeSettings, line: usize, found: &mut Found) {
     let pairs = [
         ("grades", exchange.grades_table.is_some(), draft.grades.is_some()),
         ("usage", exchange.usage_table.is_some(), draft.usage.is_some()),

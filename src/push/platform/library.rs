@@ -10,6 +10,7 @@ use data_encoding::HEXLOWER;
 use toml::de::DeTable;
 
 use super::{
+    carrier::Carrier,
     check::{Draft, check},
     read, read_carrier,
     reading::{At, Found, Section, plain},
@@ -81,7 +82,12 @@ impl CheckedPlatform {
 
 /// The platform of a draft without faults.
 fn assemble(draft: Draft, digest: String) -> Option<Platform> {
+    let record_columns = draft.record_columns();
     let Draft { head, carrier, grades, usage } = draft;
+    let mut carrier = carrier?.carrier;
+    if let Carrier::File(settings) = &mut carrier {
+        settings.form.record_columns = record_columns;
+    }
     Some(Platform {
         id: head.id?.value,
         name_zh: head.name_zh?.value,
@@ -97,7 +103,7 @@ fn assemble(draft: Draft, digest: String) -> Option<Platform> {
         // Without a mapping it cannot be false: `check` refuses a platform that would get no grade.
         own_grade: plain(head.own_grade).unwrap_or(true),
         schedule: Schedule { grades: plain(head.schedule.grades), usage: plain(head.schedule.usage) },
-        carrier: carrier?.carrier,
+        carrier,
         grades: match grades {
             Some(read) => Some(read.into_fields()?),
             None => None,

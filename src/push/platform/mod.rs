@@ -5,12 +5,12 @@
 //! them with each other and with the kinds, models and mapping tables in force. `publicity` decides what a platform may have
 //! of a subject, `render` turns a record of ours into one of the platform's.
 
+mod address;
 mod carrier;
 mod check;
 mod codes;
 mod fields;
 mod library;
-mod network;
 mod publicity;
 mod read;
 mod read_carrier;
@@ -20,13 +20,13 @@ mod render;
 mod shipped;
 mod types;
 
+pub use address::{AddressRefused, AllowedNetworks, PlatformUrl};
 pub use carrier::{
-    Carrier, ControlTable, ConventionColumns, Encoding, Engine, Exchange, FileDrop, Folder, Format, Https, Identifier,
-    Sftp,
+    Carrier, ControlTable, ConventionColumns, Encoding, Engine, ExchangeSettings, FileForm, FileNamePart, FileSettings,
+    Folder, Format, HttpsSettings, Identifier, RECORD_COLUMNS, SftpSettings,
 };
 pub use fields::{AmountUnit, CodeList, Content, DateForm, Field, Fields, Form, GradeValue, UsageValue, Value};
 pub use library::{CheckedPlatform, InForcePlatform, Platforms, PlatformsError};
-pub use network::Network;
 pub use publicity::{Admission, Exclusion};
 pub use reference::Reference;
 pub use render::{Evaluator, GradeRow, LoanCount, Operation, PackageRow, RenderError, RenderFault, UsageRow};

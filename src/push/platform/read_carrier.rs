@@ -1,24 +1,28 @@
 //! Reads `[carrier.…]` of a platform's file.
 
 use std::{
-    net::IpAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use data_encoding::BASE64;
 
 use super::{
+    address::{AllowedNetworks, PlatformUrl},
     carrier::{
-        Carrier, ControlTable, ConventionColumns, Encoding, Engine, Exchange, FileDrop, Folder, Format, Https,
-        Identifier, Sftp,
+        Carrier, ControlTable, ConventionColumns, Encoding, Engine, ExchangeSettings, FileForm, FileNamePart,
+        FileSettings, Folder, Format, HttpsSettings, Identifier, SftpSettings,
     },
-    network::Network,
     reading::{At, Found, Section, path_in, plain},
 };
+use crate::{authority::client_tls::ClientFiles, domain::Network};
 
 const PAGE_ROWS: u32 = 500;
 const IN_FLIGHT: u32 = 8;
+const CONNECT_TIMEOUT_SECONDS: u32 = 10;
 const TIMEOUT_SECONDS: u32 = 30;
+/// A page of ten thousand answers has some two million bytes.
+const LARGEST_ANSWER_BYTES: u32 = 4 << 20;
 const SFTP_PORT: u32 = 22;
 
 /// The types of host keys that can be pinned.
@@ -28,6 +32,8 @@ const HOST_KEYS: [&str; 4] = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-
 #[derive(Debug)]
 pub(super) struct CarrierRead {
     pub(super) carrier: Carrier,
+    /// `record_columns` of files, where it is given: the default depends on the fields.
+    pub(super) record_columns: Option<bool>,
     /// The files with credentials, with their lines.
     pub(super) credentials: Vec<At<PathBuf>>,
     pub(super) line: usize,
@@ -48,17 +54,21 @@ pub(super) fn carrier(root: &mut Section<'_, '_>, directory: &Path, found: &mut 
         [] => format!("the carrier is missing: {one_of}"),
         some => format!("there are {} carriers, {}: {one_of}", some.len(), some.join(" and ")),
     });
-    let mut credentials = Vec::new();
+    let (mut credentials, mut record_columns) = (Vec::new(), None);
     // Every table is read, so that the faults of a table that is one too many are reported too.
     let https = tables.section("https", found);
     let https = https.and_then(|table| self::https(table, directory, &mut credentials, found)).map(Carrier::Https);
     let file = tables.section("file", found);
-    let file = file.and_then(|table| self::file(table, directory, &mut credentials, found)).map(Carrier::File);
+    let file = file.and_then(|table| {
+        let (settings, columns) = self::file(table, directory, &mut credentials, found)?;
+        record_columns = columns;
+        Some(Carrier::File(settings))
+    });
     let exchange = tables.section("exchange", found);
     let exchange = exchange.and_then(|table| self::exchange(table, directory, &mut credentials, found));
     tables.finish(found);
     let carrier = https.or(file).or_else(|| exchange.map(|exchange| Carrier::Exchange(Box::new(exchange))))?;
-    (named.len() == 1).then_some(CarrierRead { carrier, credentials, line })
+    (named.len() == 1).then_some(CarrierRead { carrier, record_columns, credentials, line })
 }
 
 /// A file with a credential, which is noted for a look at whether it can be read.
@@ -78,29 +88,40 @@ fn https(
     directory: &Path,
     credentials: &mut Vec<At<PathBuf>>,
     found: &mut Found,
-) -> Option<Https> {
-    let url = table.required("url", found, Section::text);
+) -> Option<HttpsSettings> {
+    let url = table.required("url", found, Section::word::<PlatformUrl>);
     let certificate = credential(&mut table, "certificate_file", (directory, credentials), found);
     let key = credential(&mut table, "key_file", (directory, credentials), found);
     let authority = credential(&mut table, "authority_file", (directory, credentials), found);
     let allow = table.required("allow", found, Section::texts).map(|list| networks(&list, found));
     let page_rows = plain(table.number("page_rows", (1, 10_000), found));
     let in_flight = plain(table.number("in_flight", (1, 256), found));
-    let timeout_seconds = plain(table.number("timeout_seconds", (1, 600), found));
+    let connect_timeout = seconds(&mut table, "connect_timeout_seconds", CONNECT_TIMEOUT_SECONDS, found);
+    let timeout = seconds(&mut table, "timeout_seconds", TIMEOUT_SECONDS, found);
+    let largest_answer = plain(table.number("largest_answer_bytes", (1 << 10, 64 << 20), found));
     table.finish(found);
-    if let (Some(url), Some(allow)) = (&url, &allow) {
-        check_url(url, allow, found);
+    if let (Some(At { value: url, line }), Some(allow)) = (&url, &allow) {
+        let admitted = AllowedNetworks::new(allow.clone()).admit_url(url);
+        found.require(admitted.is_ok(), *line, || {
+            format!("[carrier.https]: `url`: the address {} is in none of the networks of `allow`", url.host())
+        });
     }
-    Some(Https {
+    Some(HttpsSettings {
         url: url?.value,
-        certificate_file: certificate?,
-        key_file: key?,
-        authority_file: authority?,
+        files: ClientFiles { ca: authority?, certificate: certificate?, key: key? },
         allow: allow?,
         page_rows: page_rows.unwrap_or(PAGE_ROWS),
         in_flight: in_flight.unwrap_or(IN_FLIGHT),
-        timeout_seconds: timeout_seconds.unwrap_or(TIMEOUT_SECONDS),
+        connect_timeout,
+        timeout,
+        largest_answer: usize::try_from(largest_answer.unwrap_or(LARGEST_ANSWER_BYTES)).ok()?,
     })
+}
+
+/// A time limit of up to ten minutes.
+fn seconds(table: &mut Section<'_, '_>, key: &'static str, default: u32, found: &mut Found) -> Duration {
+    let seconds = plain(table.number(key, (1, 600), found)).unwrap_or(default);
+    Duration::from_secs(u64::from(seconds))
 }
 
 fn networks(list: &[At<String>], found: &mut Found) -> Vec<Network> {
@@ -114,39 +135,20 @@ fn networks(list: &[At<String>], found: &mut Found) -> Vec<Network> {
     networks
 }
 
-/// Checks that the address is one that can be called, and only by TLS.
-fn check_url(At { value, line }: &At<String>, allow: &[Network], found: &mut Found) {
-    let uri = value.parse::<http::Uri>().ok();
-    let authority = uri.as_ref().filter(|uri| uri.scheme_str() == Some("https")).and_then(http::Uri::authority);
-    let Some(authority) = authority else {
-        return found
-            .fault(*line, format!("[carrier.https]: `url`: {value:?} is not of the form https://HOST[:PORT]/PATH"));
-    };
-    found.require(!authority.as_str().contains('@'), *line, || {
-        "[carrier.https]: `url` contains a user: credentials are in files, never in the address".to_owned()
-    });
-    let query = uri.as_ref().and_then(http::Uri::query);
-    found.require(query.is_none(), *line, || "[carrier.https]: `url` contains a query (?): take it out".to_owned());
-    let host = authority.host().trim_matches(['[', ']']);
-    if let Ok(address) = host.parse::<IpAddr>() {
-        found.require(allow.iter().any(|network| network.contains(address)), *line, || {
-            format!("[carrier.https]: `url`: the address {address} is in none of the networks of `allow`")
-        });
-    }
-}
-
 fn file(
     mut table: Section<'_, '_>,
     directory: &Path,
     credentials: &mut Vec<At<PathBuf>>,
     found: &mut Found,
-) -> Option<FileDrop> {
+) -> Option<(FileSettings, Option<bool>)> {
     let format = table.required("format", found, Section::word::<Format>);
     let encoding = table.required("encoding", found, Section::word::<Encoding>);
     if let (Some(At { value: Format::Ndjson, .. }), Some(At { value: Encoding::Gb18030, line })) = (&format, &encoding)
     {
         found.fault(*line, "[carrier.file]: JSON is always in UTF-8 (RFC 8259): gb18030 is for csv and xml");
     }
+    let source = plain(table.word::<FileNamePart>("source", found));
+    let record_columns = plain(table.flag("record_columns", found));
     let local = table.text("directory", found);
     let has_sftp = table.has("sftp");
     let sftp = table.section("sftp", found).and_then(|table| sftp(table, directory, credentials, found));
@@ -156,7 +158,8 @@ fn file(
     });
     table.finish(found);
     let local = local.map(|text| Folder::Local(path_in(directory, text).value));
-    Some(FileDrop { format: format?.value, encoding: encoding?.value, folder: local.or(sftp.map(Folder::Sftp))? })
+    let form = FileForm { format: format?.value, encoding: encoding?.value, record_columns: true };
+    Some((FileSettings { form, source, folder: local.or(sftp.map(Folder::Sftp))? }, record_columns))
 }
 
 fn sftp(
@@ -164,7 +167,7 @@ fn sftp(
     directory: &Path,
     credentials: &mut Vec<At<PathBuf>>,
     found: &mut Found,
-) -> Option<Sftp> {
+) -> Option<SftpSettings> {
     let host = table.required("host", found, Section::text);
     let port = plain(table.number("port", (1, u32::from(u16::MAX)), found)).unwrap_or(SFTP_PORT);
     let user = table.required("user", found, Section::text);
@@ -181,7 +184,7 @@ fn sftp(
             )
         });
     }
-    Some(Sftp {
+    Some(SftpSettings {
         host: host?.value,
         port: u16::try_from(port).ok()?,
         user: user?.value,
@@ -205,7 +208,7 @@ fn exchange(
     directory: &Path,
     credentials: &mut Vec<At<PathBuf>>,
     found: &mut Found,
-) -> Option<Exchange> {
+) -> Option<ExchangeSettings> {
     let engine = table.required("engine", found, Section::word::<Engine>);
     let url_file = credential(&mut table, "url_file", (directory, credentials), found);
     let schema = plain(table.word::<Identifier>("schema", found));
@@ -224,7 +227,7 @@ fn exchange(
     let control = table.section("control", found).map(|control| self::control(control, found));
     table.finish(found);
     let (grades_table, usage_table) = tables?;
-    Some(Exchange {
+    Some(ExchangeSettings {
         engine: engine?.value,
         url_file: url_file?,
         schema,

@@ -49,7 +49,7 @@ fn addresses_and_host_keys_are_checked() {
     };
     assert!(url("https://user:word@credit.example.gov.cn/").contains("contains a user: credentials are in files"));
     assert!(url("https://credit.example.gov.cn/?token=1").contains("contains a query"));
-    assert!(url("https://8.8.8.8/").contains("the address 8.8.8.8 is in none of the networks of `allow`"));
+    assert!(url("https://8.8.8.8").contains("the address 8.8.8.8 is in none of the networks of `allow`"));
     assert!(url("credit.example.gov.cn").contains("is not of the form https://"));
     let good = edited(
         "municipal-credit-service",
@@ -63,6 +63,35 @@ fn addresses_and_host_keys_are_checked() {
         let key = fault("credit-china", line, &format!("host_key = \"{to}\""));
         assert!(key.contains("`host_key` is not a public key"), "{key}");
     }
+}
+
+#[test]
+fn limits_and_names_of_files_are_checked() {
+    let of = "municipal-credit-service";
+    let limit =
+        |key: &str, value: &str| faults(of, &[("[carrier.https]\n", &format!("[carrier.https]\n{key} = {value}\n"))]);
+    for (key, value, range) in [
+        ("connect_timeout_seconds", "0", "from 1 to 600"),
+        ("largest_answer_bytes", "100", "from 1024 to 67108864"),
+        ("largest_answer_bytes", "1000000000", "from 1024 to 67108864"),
+    ] {
+        let said = limit(key, value);
+        assert!(matches!(&said[..], [(_, said)] if said.contains(key) && said.contains(range)), "{said:?}");
+    }
+    let of = "city-credit-platform";
+    let file = |line: &str| faults(of, &[("[carrier.file]\n", &format!("[carrier.file]\n{line}\n"))]);
+    for source in ["../up", "医保局", "", "a b"] {
+        let said = file(&format!("source = \"{source}\""));
+        assert!(matches!(&said[..], [(_, said)] if said.contains("`source`")), "{said:?}");
+    }
+    let said = file("record_columns = 1");
+    assert!(matches!(&said[..], [(_, said)] if said.contains("must be true or false")), "{said:?}");
+    let dataset = shipped(of).lines().find(|line| line.starts_with("dataset")).unwrap();
+    let said = faults(of, &[(dataset, "dataset = \"../x\"")]);
+    assert!(matches!(&said[..], [(_, said)] if said.contains("cannot be in a file name")), "{said:?}");
+    let columns = file("record_columns = true");
+    let named: Vec<_> = columns.iter().map(|(_, said)| said.split(" has the name").next().unwrap()).collect();
+    assert_eq!(named, ["the field record_id", "the field version", "the field operation"], "{columns:?}");
 }
 
 #[test]

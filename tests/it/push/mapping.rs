@@ -4,7 +4,7 @@ use medcredit::{
     grading::Library,
     push::{
         PushError,
-        platform::{Carrier, Content, Encoding, FileDrop, Folder, Format, GradeValue, Platform},
+        platform::{Carrier, Content, Encoding, FileForm, FileSettings, Folder, Format, GradeValue, Platform},
     },
     scoring::shipped,
 };
@@ -24,7 +24,8 @@ const WORDS: [(&str, &str, &str); 5] =
 /// The national platform with a format, and with or without our own grades.
 fn national(format: Format, own_grade: bool) -> Platform {
     let folder = Folder::Local("outgoing".into());
-    let carrier = Carrier::File(FileDrop { format, encoding: Encoding::Utf8, folder });
+    let form = FileForm { format, encoding: Encoding::Utf8, record_columns: true };
+    let carrier = Carrier::File(FileSettings { form, source: None, folder });
     let mut national = Platform { carrier, own_grade, ..platform("national-insurance-platform") };
     // A file without our grade has no fields for it: `push check` refuses them.
     let ours = [GradeValue::Grade, GradeValue::GradeName].map(Content::Value);

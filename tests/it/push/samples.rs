@@ -39,7 +39,7 @@ fn check(record: &BTreeMap<String, String>, expected: &[(&str, &str)]) {
 async fn a_municipal_platform_over_https_reads_json(store: TestStore) {
     let to = platform("municipal-credit-service");
     let Carrier::Https(https) = &to.carrier else { panic!("{:?}", to.carrier) };
-    assert_eq!((https.page_rows, https.in_flight, https.timeout_seconds, https.allow.len()), (500, 8, 30, 3));
+    assert_eq!((https.page_rows, https.in_flight, https.timeout.as_secs(), https.allow.len()), (500, 8, 30, 3));
     let schedule = Schedule { grades: Some(GradesSchedule::OnChange), usage: Some(UsageSchedule::Monthly) };
     assert_eq!(to.schedule, schedule);
     let (data, run) = data(store, "municipal-credit-service").await;
@@ -131,10 +131,11 @@ async fn an_enterprise_publicity_system_reads_xml(store: TestStore) {
     let (data, run) = data(store, "enterprise-publicity").await;
     let text = String::from_utf8(data).unwrap();
     assert!(text.starts_with(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<records dataset=\"ENT_CREDIT_GRADE\">\n<record><唯一标识>"
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ExchangeMessage>\n<Header><item>ENT_CREDIT_GRADE</item></Header>\n\
+         <Body>\n<fields><唯一标识>"
     ));
-    assert!(text.ends_with("</record>\n</records>\n"));
-    assert_eq!(text.matches("<record>").count(), 30);
+    assert!(text.ends_with("</fields>\n</Body>\n</ExchangeMessage>\n"));
+    assert_eq!(text.matches("<fields>").count(), 30);
     let record = text.lines().find(|line| line.contains(USCC)).unwrap();
     for element in [
         format!("<唯一标识>{run}:{SUBJECT}</唯一标识>"),

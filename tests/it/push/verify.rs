@@ -324,7 +324,8 @@ fn a_signed_manifest_that_does_not_match_the_data_is_found() {
 
 /// An XML file as a package has it, with some records.
 fn xml(records: &str) -> Vec<u8> {
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<records dataset=\"a\">\n{records}</records>\n").into_bytes()
+    let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ExchangeMessage>\n<Header></Header>\n<Body>\n";
+    format!("{head}{records}</Body>\n</ExchangeMessage>\n").into_bytes()
 }
 
 /// A signed file with the right digest is not of the format of its name.
@@ -341,11 +342,11 @@ fn data_of_another_format_than_its_name_is_found() {
             ("data.xml", b"<a/>", "it is not complete"),
             (
                 "data.xml",
-                &xml("<record><a>1</a></record>\n<record><a>2</a>\n</record>\n")[..],
-                "line 4 is not a complete record",
+                &xml("<fields><a>1</a></fields>\n<fields><a>2</a>\n</fields>\n")[..],
+                "line 6 is not a complete record",
             ),
-            ("data.xml", &[xml("<record></record>\n"), b"<record></record>\n".to_vec()].concat(), "something follows"),
-            ("data.xml", &xml("<record></record>\n"), "it has 1 records, and the manifest says 2"),
+            ("data.xml", &[xml("<fields></fields>\n"), b"<fields></fields>\n".to_vec()].concat(), "something follows"),
+            ("data.xml", &xml("<fields></fields>\n"), "it has 1 records, and the manifest says 2"),
         ] {
             let received = Received::new(&package, &key);
             fs::remove_file(received.path(&package.data_name)).unwrap();

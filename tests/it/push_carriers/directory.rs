@@ -7,9 +7,12 @@ use std::{
 
 use medcredit::{
     outbox::Receipt,
-    push::carrier::{
-        Carrier as _, Delivery, Failed, PackageHead, Row,
-        file::{DiskFaults, FileDrop, FileFormat, FileSettings, TextEncoding},
+    push::{
+        carrier::{
+            Carrier as _, Delivery, Failed, PackageHead, Row,
+            file::{DiskFaults, FileDrop},
+        },
+        platform::{Encoding, FileForm, Format},
     },
 };
 
@@ -33,23 +36,19 @@ impl Directory {
         self.0.path().join(name)
     }
 
-    pub fn settings(&self, format: FileFormat, encoding: TextEncoding) -> FileSettings {
-        FileSettings {
-            directory: self.path().to_owned(),
-            source: "330300-ybj".into(),
-            format,
-            encoding,
-            record_columns: true,
-        }
+    /// A carrier of a format.
+    pub fn carrier_of(&self, format: Format, encoding: Encoding) -> FileDrop {
+        let form = FileForm { format, encoding, record_columns: true };
+        FileDrop::new(self.path().to_owned(), "330300-ybj".parse().unwrap(), form)
     }
 
     /// A carrier of CSV in UTF-8.
     pub fn carrier(&self) -> FileDrop {
-        FileDrop::new(self.settings(FileFormat::Csv, TextEncoding::Utf8))
+        self.carrier_of(Format::Csv, Encoding::Utf8)
     }
 
     pub fn carrier_with(&self, faults: DiskFaults) -> FileDrop {
-        FileDrop::with_faults(self.settings(FileFormat::Csv, TextEncoding::Utf8), faults)
+        self.carrier().with_faults(faults)
     }
 
     /// The files that the receiver sees, with their content.

@@ -1,8 +1,8 @@
 //! Packages as files: their content, what is refused, and the receiver's answers.
 
-use medcredit::push::carrier::{
-    Carrier as _, FailureReason, Held, Row, RowReceipt, Verdict,
-    file::{FileDrop, FileFormat, FileSettings, TextEncoding},
+use medcredit::push::{
+    carrier::{Carrier as _, FailureReason, Held, Row, RowReceipt, Verdict, file::FileDrop},
+    platform::{Encoding, FileForm, Format},
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -49,10 +49,10 @@ fn a_package_is_a_data_file_and_a_manifest_that_comes_last() {
 #[test]
 fn every_format_and_encoding_says_which_it_is() {
     block_on(async {
-        for format in [FileFormat::Csv, FileFormat::Xml, FileFormat::Ndjson] {
-            for encoding in [TextEncoding::Utf8, TextEncoding::Gb18030] {
+        for format in [Format::Csv, Format::Xml, Format::Ndjson] {
+            for encoding in [Encoding::Utf8, Encoding::Gb18030] {
                 let directory = Directory::new();
-                let carrier = FileDrop::new(directory.settings(format, encoding));
+                let carrier = directory.carrier_of(format, encoding);
                 // Pages arrive in any order, and the file has them in theirs.
                 let package = package(3, 5);
                 page(&carrier, &package, 2, &rows(2..4)).await.unwrap();
@@ -62,16 +62,16 @@ fn every_format_and_encoding_says_which_it_is() {
                 page(&carrier, &package, 3, &rows(4..5)).await.unwrap();
                 let seen = directory.seen();
                 let data = &seen[&format!("{STEM}.{}", format.extension())];
-                let codec = encoding_rs::Encoding::for_label(encoding.name().as_bytes()).unwrap();
+                let codec = encoding_rs::Encoding::for_label(encoding.registered().as_bytes()).unwrap();
                 let (text, _, lost) = codec.decode(data);
                 assert!(!lost);
                 let found: Vec<_> = (0..5).map(|number| text.find(&format!("温州市第{number}医院")).unwrap()).collect();
                 assert!(found.is_sorted(), "{text}");
                 let manifest: Value = serde_json::from_slice(&seen[&format!("{STEM}.manifest.json")]).unwrap();
-                assert_eq!(manifest["encoding"], encoding.name());
-                if format == FileFormat::Xml {
+                assert_eq!(manifest["encoding"], encoding.registered());
+                if format == Format::Xml {
                     assert!(
-                        text.starts_with(&format!("<?xml version=\"1.0\" encoding=\"{}\"?>", encoding.name())),
+                        text.starts_with(&format!("<?xml version=\"1.0\" encoding=\"{}\"?>", encoding.registered())),
                         "{text}"
                     );
                 }
@@ -120,11 +120,8 @@ fn a_directory_that_is_missing_or_no_directory_is_not_created() {
         let directory = Directory::new();
         std::fs::write(directory.join("file"), "").unwrap();
         for name in ["missing", "file", "file/below"] {
-            let settings = FileSettings {
-                directory: directory.join(name),
-                ..directory.settings(FileFormat::Csv, TextEncoding::Utf8)
-            };
-            let carrier = FileDrop::new(settings);
+            let form = FileForm { format: Format::Csv, encoding: Encoding::Utf8, record_columns: true };
+            let carrier = FileDrop::new(directory.join(name), "330300-ybj".parse().unwrap(), form);
             let failed = page(&carrier, &package(1, 1), 1, &rows(0..1)).await.unwrap_err();
             assert_eq!((failed.reason, failed.permanent), (FailureReason::Missing, false), "{failed}");
             assert!(failed.detail.contains(directory.join(name).to_str().unwrap()), "{failed}");
@@ -216,7 +213,7 @@ fn receipts_are_read_from_every_file_of_the_package_and_faults_have_their_lines(
 fn receipts_in_gb18030_are_read_and_another_encoding_is_a_fault() {
     block_on(async {
         let (directory, package) = (Directory::new(), package(1, 1));
-        let carrier = FileDrop::new(directory.settings(FileFormat::Csv, TextEncoding::Gb18030));
+        let carrier = directory.carrier_of(Format::Csv, Encoding::Gb18030);
         let text = "记录编号,版本,结果,说明\nr:1,1,驳回,名称㐀不一致\n";
         directory.answer(&format!("{STEM}.csv"), &encoding_rs::GB18030.encode(text).0);
         let page = carrier.receipts(&package, None).await.unwrap();

@@ -7,12 +7,16 @@ mod directory;
 mod documents;
 mod files;
 mod interrupted;
+mod open;
 mod pages;
 mod sink;
 
 use medcredit::{
     domain::Timestamp,
-    push::carrier::{Operation, PackageHead, Row},
+    push::{
+        carrier::{PackageHead, Row},
+        platform::Operation,
+    },
 };
 
 use crate::support::pki::NOW;

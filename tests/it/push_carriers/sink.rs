@@ -21,9 +21,9 @@ use medcredit::{
     domain::ManualClock,
     identity::{KeyPair, Signer as _, Suite, certificate::thumbprint, tls},
     outbox::Receipt,
-    push::carrier::{
-        Carrier as _, Delivery, Failed, PackageHead, Row,
-        https::{Https, HttpsSettings},
+    push::{
+        carrier::{Carrier as _, Delivery, Failed, PackageHead, Row, https::Https},
+        platform::HttpsSettings,
     },
 };
 use tokio::{
@@ -169,13 +169,15 @@ impl Sink {
     /// The settings of a carrier to this receiver by the name `localhost`.
     pub fn settings(&self) -> HttpsSettings {
         HttpsSettings {
-            url: format!("https://localhost:{}/credit", self.address.port()),
+            url: format!("https://localhost:{}/credit", self.address.port()).parse().unwrap(),
             files: ClientFiles {
                 ca: self.file("ca.pem"),
                 certificate: self.file("client.pem"),
                 key: self.file("client.key"),
             },
             allow: ["127.0.0.0/8", "::1/128"].map(|network| network.parse().unwrap()).to_vec(),
+            page_rows: 500,
+            in_flight: 8,
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(20),
             largest_answer: 10_000,

@@ -14,10 +14,11 @@ use super::{
         Failed, FailureReason, Fault, Listed,
         verdict::{Entry, cut},
     },
-    FileSettings, TextEncoding,
+    Target,
     disk::disk_failed,
     names::FileNames,
 };
+use crate::push::platform::Encoding;
 
 /// The number of lines in a page.
 const PAGE: usize = 10_000;
@@ -30,7 +31,7 @@ const LARGEST_FILE: u64 = 256 << 20;
 #[derive(Debug)]
 pub(super) struct Listing {
     files: Vec<PathBuf>,
-    encoding: TextEncoding,
+    encoding: Encoding,
 }
 
 /// Where a page begins: in the file of this name, at this byte, which is in this line.
@@ -62,19 +63,19 @@ struct FilePage<T> {
 
 impl Listing {
     /// The answers about a package.
-    pub(super) fn of_package(settings: &FileSettings, names: &FileNames) -> Result<Self, Failed> {
+    pub(super) fn of_package(target: &Target, names: &FileNames) -> Result<Self, Failed> {
         // With the dot, or package 1 would have the answers about package 12.
         let begin = format!("{}.", names.stem);
-        Self::find(settings, |name| name.starts_with(&begin))
+        Self::find(target, |name| name.starts_with(&begin))
     }
 
     /// The list of what the receiver holds.
-    pub(super) fn of_inventory(settings: &FileSettings) -> Result<Self, Failed> {
-        let found = Self::find(settings, |name| matches!(name, "inventory.csv" | "inventory.ndjson"))?;
+    pub(super) fn of_inventory(target: &Target) -> Result<Self, Failed> {
+        let found = Self::find(target, |name| matches!(name, "inventory.csv" | "inventory.ndjson"))?;
         if found.files.len() == 1 {
             return Ok(found);
         }
-        let directory = settings.directory.join("receipts");
+        let directory = target.directory.join("receipts");
         let why = if found.files.is_empty() { "has neither" } else { "has both" };
         let why = format!(
             "{} {why} inventory.csv and inventory.ndjson: to compare, have the receiver list there what it holds",
@@ -83,8 +84,8 @@ impl Listing {
         Err(Failed::passing(FailureReason::Unsupported, why))
     }
 
-    fn find(settings: &FileSettings, of_ours: impl Fn(&str) -> bool) -> Result<Self, Failed> {
-        let directory = settings.directory.join("receipts");
+    fn find(target: &Target, of_ours: impl Fn(&str) -> bool) -> Result<Self, Failed> {
+        let directory = target.directory.join("receipts");
         let failed = |error: &io::Error| disk_failed(error, "reading", &directory);
         let mut files = Vec::new();
         match fs::read_dir(&directory) {
@@ -102,13 +103,12 @@ impl Listing {
             }
             // Without a receipt so far; the directory itself must be there.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::metadata(&settings.directory)
-                    .map_err(|error| disk_failed(&error, "opening", &settings.directory))?;
+                fs::metadata(&target.directory).map_err(|error| disk_failed(&error, "opening", &target.directory))?;
             }
             Err(error) => return Err(failed(&error)),
         }
         files.sort();
-        Ok(Self { files, encoding: settings.encoding })
+        Ok(Self { files, encoding: target.form.encoding })
     }
 
     /// Reads a page: the next lines of one file.
@@ -151,7 +151,7 @@ impl Listing {
     /// The text of bytes in the receiver's encoding; none if they are in another.
     fn text(&self, bytes: &[u8]) -> Result<String, String> {
         let text = self.encoding.codec().decode_without_bom_handling_and_without_replacement(bytes);
-        text.map(std::borrow::Cow::into_owned).ok_or_else(|| format!("it is not {}", self.encoding.name()))
+        text.map(std::borrow::Cow::into_owned).ok_or_else(|| format!("it is not {}", self.encoding.registered()))
     }
 
     fn csv<T>(

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{super::PackageHead, FileSettings, names::FileNames};
+use super::{super::PackageHead, Target, names::FileNames};
 use crate::domain::Timestamp;
 
 /// The identifier of the format.
@@ -35,14 +35,14 @@ struct Manifest<'a> {
 
 /// The bytes of a manifest: the same for the same package.
 pub(super) fn manifest(
-    settings: &FileSettings,
+    target: &Target,
     package: &PackageHead,
     names: &FileNames,
     written: &Written,
 ) -> serde_json::Result<Vec<u8>> {
     let manifest = Manifest {
         format: FORMAT,
-        source: &settings.source,
+        source: target.source.as_str(),
         platform: &package.platform,
         package: package.number,
         dataset: &package.dataset,
@@ -50,7 +50,7 @@ pub(super) fn manifest(
         made_at: package.made_at,
         digest: &package.digest,
         file: &names.data,
-        encoding: settings.encoding.name(),
+        encoding: target.form.encoding.registered(),
         written,
     };
     let mut bytes = serde_json::to_vec_pretty(&manifest)?;

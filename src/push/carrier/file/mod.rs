@@ -11,7 +11,7 @@
 //!  "file": "330300-ybj_grades_20260720100000_12.csv", "encoding": "UTF-8", "rows": 2, "bytes": 180, "sha256": "<of the file, hex>"}
 //! ```
 //!
-//! - CSV: RFC 4180 with a header; with [`FileSettings::record_columns`] the columns `record_id`, `version`, `operation` come
+//! - CSV: RFC 4180 with a header; with [`FileForm::record_columns`] the columns `record_id`, `version`, `operation` come
 //!   first. What a spreadsheet would take for a formula gets an apostrophe in front.
 //! - XML: `ExchangeMessage` with a `Header`, and a `Body` of one `fields` element for each row, whose children are the fields.
 //! - NDJSON: one object a line, as in the pages over HTTPS.
@@ -30,102 +30,53 @@ mod names;
 mod package;
 mod part;
 mod render;
-mod xml;
 
 use std::{path::PathBuf, sync::Arc};
-
-use serde::{Deserialize, Serialize};
 
 pub use disk::{DiskFaults, DiskStep};
 
 use self::{listing::Listing, names::FileNames, package::PackageFiles, render::render};
 use super::{Answer, Carrier, Delivery, Failed, FailureReason, Held, Listed, PackageHead, RowReceipt, verdict::Entry};
-use crate::outbox::Receipt;
+use crate::{
+    outbox::Receipt,
+    push::platform::{FileForm, FileNamePart},
+};
 
-/// The format of data files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FileFormat {
-    Csv,
-    Xml,
-    Ndjson,
-}
-
-impl FileFormat {
-    /// The extension of file names.
-    pub const fn extension(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Xml => "xml",
-            Self::Ndjson => "ndjson",
-        }
-    }
-}
-
-/// The encoding of data files, and of the receiver's answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TextEncoding {
-    #[serde(rename = "utf-8")]
-    Utf8,
-    #[serde(rename = "gb18030")]
-    Gb18030,
-}
-
-impl TextEncoding {
-    /// The name in manifests and XML declarations.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Utf8 => "UTF-8",
-            Self::Gb18030 => "GB18030",
-        }
-    }
-
-    /// The codec of the name.
-    const fn codec(self) -> &'static encoding_rs::Encoding {
-        match self {
-            Self::Utf8 => encoding_rs::UTF_8,
-            Self::Gb18030 => encoding_rs::GB18030,
-        }
-    }
-}
-
-/// The settings of a platform that receives files.
-#[derive(Debug, Clone)]
-pub struct FileSettings {
+/// Where files go, and in which form.
+#[derive(Debug)]
+struct Target {
     /// An existing directory: it is not created, so that nothing is written below a mount that is missing.
-    pub directory: PathBuf,
-    /// The name of the source, with which file names begin.
-    pub source: String,
-    pub format: FileFormat,
-    pub encoding: TextEncoding,
-    /// Whether rows have their record, version and operation besides the receiver's own fields.
-    pub record_columns: bool,
+    directory: PathBuf,
+    /// The name of the sender, with which file names begin.
+    source: FileNamePart,
+    form: FileForm,
 }
 
 /// Carries packages to a directory.
 #[derive(Debug, Clone)]
 pub struct FileDrop {
-    settings: Arc<FileSettings>,
+    target: Arc<Target>,
     faults: DiskFaults,
 }
 
 impl FileDrop {
-    /// A carrier to a directory.
-    pub fn new(settings: FileSettings) -> Self {
-        Self::with_faults(settings, DiskFaults::default())
+    /// A carrier to a directory; file names begin with `source`.
+    pub fn new(directory: PathBuf, source: FileNamePart, form: FileForm) -> Self {
+        Self { target: Arc::new(Target { directory, source, form }), faults: DiskFaults::default() }
     }
 
     /// The same, with interruptions for tests.
-    pub fn with_faults(settings: FileSettings, faults: DiskFaults) -> Self {
-        Self { settings: Arc::new(settings), faults }
+    #[must_use]
+    pub fn with_faults(self, faults: DiskFaults) -> Self {
+        Self { faults, ..self }
     }
 
     async fn write(&self, of: &Delivery<'_>) -> Result<Receipt, Failed> {
         of.check()?;
-        let names = FileNames::of(&self.settings, of.package)?;
-        let part = render(&self.settings, of)?;
+        let names = FileNames::of(&self.target, of.package)?;
+        let part = render(&self.target, of)?;
         let (head, page, carrier) = (of.package.clone(), of.page, self.clone());
-        apart(move || PackageFiles::open(&carrier.settings, &carrier.faults, &names, &head)?.deliver(page, &part)).await
+        apart(move || PackageFiles::open(&carrier.target, &carrier.faults, &names, &head)?.deliver(page, &part)).await
     }
 }
 
@@ -142,16 +93,16 @@ impl Carrier for FileDrop {
 
     fn receipts<'a>(&'a self, of: &'a PackageHead, after: Option<&'a str>) -> Answer<'a, Listed<RowReceipt>> {
         Box::pin(async move {
-            let names = FileNames::of(&self.settings, of)?;
-            let (settings, after) = (Arc::clone(&self.settings), after.map(str::to_owned));
-            apart(move || Listing::of_package(&settings, &names)?.page(after.as_deref(), Entry::receipt)).await
+            let names = FileNames::of(&self.target, of)?;
+            let (target, after) = (Arc::clone(&self.target), after.map(str::to_owned));
+            apart(move || Listing::of_package(&target, &names)?.page(after.as_deref(), Entry::receipt)).await
         })
     }
 
     fn inventory<'a>(&'a self, after: Option<&'a str>) -> Answer<'a, Listed<Held>> {
         Box::pin(async move {
-            let (settings, after) = (Arc::clone(&self.settings), after.map(str::to_owned));
-            apart(move || Listing::of_inventory(&settings)?.page(after.as_deref(), Entry::held)).await
+            let (target, after) = (Arc::clone(&self.target), after.map(str::to_owned));
+            apart(move || Listing::of_inventory(&target)?.page(after.as_deref(), Entry::held)).await
         })
     }
 }

@@ -4,11 +4,9 @@ use std::path::PathBuf;
 
 use super::{
     super::{Failed, FailureReason, PackageHead},
-    FileSettings,
+    Target,
 };
-
-/// The longest source or dataset, in characters.
-const LONGEST: usize = 64;
+use crate::{domain::Malformed, push::platform::FileNamePart};
 
 /// The names of a package's files, and the directories that they are in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,9 +20,9 @@ pub(super) struct FileNames {
 
 impl FileNames {
     /// The names of a package. Refused where source or dataset could lead out of the directory.
-    pub(super) fn of(settings: &FileSettings, package: &PackageHead) -> Result<Self, Failed> {
-        let source = checked("source", &settings.source)?;
-        let dataset = checked("dataset", &package.dataset)?;
+    pub(super) fn of(target: &Target, package: &PackageHead) -> Result<Self, Failed> {
+        let refused = |Malformed(why)| Failed::permanent(FailureReason::FileName, format!("the dataset {why}"));
+        let dataset: FileNamePart = package.dataset.parse().map_err(refused)?;
         if package.number < 1 {
             let why = format!("the package has the number {}: numbers begin with 1", package.number);
             return Err(Failed::permanent(FailureReason::FileName, why));
@@ -33,9 +31,9 @@ impl FileNames {
         let seconds = package.made_at.since(day.start()).as_secs();
         let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
         let day = day.to_string().replace('-', "");
-        let stem = format!("{source}_{dataset}_{day}{hour:02}{minute:02}{second:02}_{}", package.number);
-        let data = format!("{stem}.{}", settings.format.extension());
-        Ok(Self { directory: settings.directory.clone(), stem, data })
+        let stem = format!("{}_{dataset}_{day}{hour:02}{minute:02}{second:02}_{}", target.source, package.number);
+        let data = format!("{stem}.{}", target.form.format.extension());
+        Ok(Self { directory: target.directory.clone(), stem, data })
     }
 
     /// The directory of unfinished files.
@@ -71,36 +69,17 @@ impl FileNames {
     }
 }
 
-/// A name that is a part of a file name: letters and digits of ASCII, hyphens and underscores.
-fn checked<'a>(what: &str, name: &'a str) -> Result<&'a str, Failed> {
-    let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if first && name.len() <= LONGEST && name.bytes().all(allowed) {
-        return Ok(name);
-    }
-    let why = format!(
-        "the {what} {name:?} cannot be in a file name: use up to {LONGEST} letters a-z and A-Z, digits, hyphens and underscores, a \
-         letter or digit first"
-    );
-    Err(Failed::permanent(FailureReason::FileName, why))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{FileFormat, TextEncoding},
-        *,
+    use super::*;
+    use crate::{
+        domain::Timestamp,
+        push::platform::{Encoding, FileForm, Format},
     };
-    use crate::domain::Timestamp;
 
-    fn names(source: &str, dataset: &str, number: i64) -> Result<FileNames, Failed> {
-        let settings = FileSettings {
-            directory: "/drop".into(),
-            source: source.into(),
-            format: FileFormat::Csv,
-            encoding: TextEncoding::Utf8,
-            record_columns: true,
-        };
+    fn names(dataset: &str, number: i64) -> Result<FileNames, Failed> {
+        let form = FileForm { format: Format::Csv, encoding: Encoding::Utf8, record_columns: true };
+        let target = Target { directory: "/drop".into(), source: "330300-ybj".parse().unwrap(), form };
         let package = PackageHead {
             platform: "city".into(),
             number,
@@ -112,12 +91,12 @@ mod tests {
             rows: 0,
             pages: 1,
         };
-        FileNames::of(&settings, &package)
+        FileNames::of(&target, &package)
     }
 
     #[test]
     fn names_have_the_citys_time() {
-        let names = names("330300-ybj", "grades", 12).unwrap();
+        let names = names("grades", 12).unwrap();
         assert_eq!(names.data_path().to_str(), Some("/drop/330300-ybj_grades_20260529010205_12.csv"));
         assert_eq!(names.manifest_path().to_str(), Some("/drop/330300-ybj_grades_20260529010205_12.manifest.json"));
     }
@@ -140,10 +119,9 @@ mod tests {
             "a\n",
             &"a".repeat(65),
         ] {
-            for refused in [names("source", bad, 1), names(bad, "grades", 1)] {
-                assert_eq!(refused.unwrap_err().reason, FailureReason::FileName, "{bad:?}");
-            }
+            assert_eq!(names(bad, 1).unwrap_err().reason, FailureReason::FileName, "{bad:?}");
+            assert!(bad.parse::<FileNamePart>().is_err(), "{bad:?}");
         }
-        assert!(names("s", "g", 0).is_err() && names("s", "g", -1).is_err());
+        assert!(names("g", 0).is_err() && names("g", -1).is_err());
     }
 }

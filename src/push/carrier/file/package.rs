@@ -20,7 +20,7 @@ use data_encoding::HEXLOWER;
 
 use super::{
     super::{Failed, FailureReason, PackageHead},
-    DiskFaults, DiskStep, FileSettings,
+    DiskFaults, DiskStep, Target,
     disk::{create, create_work, disk_failed, lock, read, remove, rename, write_new},
     manifest::{Closed, Written, manifest},
     names::FileNames,
@@ -32,7 +32,7 @@ use crate::outbox::Receipt;
 /// The files of a package, under the lock of the directory.
 #[derive(Debug)]
 pub(super) struct PackageFiles<'a> {
-    settings: &'a FileSettings,
+    target: &'a Target,
     faults: &'a DiskFaults,
     names: &'a FileNames,
     head: &'a PackageHead,
@@ -42,7 +42,7 @@ pub(super) struct PackageFiles<'a> {
 impl<'a> PackageFiles<'a> {
     /// Takes the lock.
     pub(super) fn open(
-        settings: &'a FileSettings,
+        target: &'a Target,
         faults: &'a DiskFaults,
         names: &'a FileNames,
         head: &'a PackageHead,
@@ -56,7 +56,7 @@ impl<'a> PackageFiles<'a> {
         create_work(&work).map_err(|error| disk_failed(&error, "creating", &work))?;
         let lock = lock(&work).map_err(|error| disk_failed(&error, "locking", &work))?;
         faults.at(DiskStep::Locked).map_err(|error| disk_failed(&error, "locking", &work))?;
-        Ok(Self { settings, faults, names, head, _lock: lock })
+        Ok(Self { target, faults, names, head, _lock: lock })
     }
 
     /// Delivers a page, and closes the package if it was the last one that was missing.
@@ -157,7 +157,7 @@ impl<'a> PackageFiles<'a> {
     fn close(&self) -> Result<Option<Written>, Failed> {
         let Some((written, pages)) = self.write_data()? else { return Ok(None) };
         let path = self.names.manifest_path();
-        let bytes = manifest(self.settings, self.head, self.names, &written);
+        let bytes = manifest(self.target, self.head, self.names, &written);
         self.put_once(&path, bytes)?;
         let closed = Closed { written, pages };
         self.put_once(&self.names.closed_path(), serde_json::to_vec(&closed))?;
@@ -174,7 +174,7 @@ impl<'a> PackageFiles<'a> {
         for page in 1..=self.head.pages {
             let Some(part) = self.part(page)? else { return Ok(None) };
             if part.head.rows > 0 && columns.is_none() {
-                out.write_all(&header(self.settings, self.head, &part.head.columns)?).map_err(failed)?;
+                out.write_all(&header(self.target, self.head, &part.head.columns)?).map_err(failed)?;
                 columns = Some(part.head.columns.clone());
             } else if part.head.rows > 0 && columns.as_ref() != Some(&part.head.columns) {
                 let why =
@@ -189,13 +189,13 @@ impl<'a> PackageFiles<'a> {
             digests.push(part.head.sha256);
         }
         if columns.is_none() {
-            out.write_all(&header(self.settings, self.head, &[])?).map_err(failed)?;
+            out.write_all(&header(self.target, self.head, &[])?).map_err(failed)?;
         }
         if rows != self.head.rows {
             let why = format!("package {} has {} rows, and its pages have {rows}", self.head.number, self.head.rows);
             return Err(Failed::permanent(FailureReason::Page, why));
         }
-        out.write_all(footer(self.settings)).map_err(failed)?;
+        out.write_all(footer(self.target)).map_err(failed)?;
         self.faults.at(DiskStep::Written).map_err(failed)?;
         out.file.sync_all().map_err(failed)?;
         self.faults.at(DiskStep::Synced).map_err(failed)?;

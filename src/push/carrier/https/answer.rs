@@ -11,9 +11,13 @@ use super::{
         verdict::{Entry, cut},
     },
     error::connection_failed,
-    url::BaseUrl,
 };
-use crate::{domain::Timestamp, identity::signature::digest::verify_digest, outbox::Receipt, push::sha256};
+use crate::{
+    domain::Timestamp,
+    identity::signature::digest::verify_digest,
+    outbox::Receipt,
+    push::{platform::PlatformUrl, sha256},
+};
 
 /// The headers that a receipt keeps.
 const KEPT: [&str; 6] = ["date", "content-type", "content-digest", "location", "retry-after", "x-request-id"];
@@ -32,7 +36,11 @@ pub(super) struct Answered {
 
 impl Answered {
     /// Reads the body of a response, up to `largest` bytes.
-    pub(super) async fn read(mut response: reqwest::Response, largest: usize, base: &BaseUrl) -> Result<Self, Failed> {
+    pub(super) async fn read(
+        mut response: reqwest::Response,
+        largest: usize,
+        base: &PlatformUrl,
+    ) -> Result<Self, Failed> {
         let (status, headers) = (response.status(), response.headers().clone());
         let mut answered = Self { at: base.authority().to_owned(), status, headers, body: Vec::new() };
         loop {

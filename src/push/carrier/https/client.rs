@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     super::{Failed, FailureReason},
-    networks::AllowedNetworks,
+    networks::AllowedResolver,
 };
 use crate::{
     authority::client_tls::{ClientFiles, ClientStamp},
@@ -25,7 +25,7 @@ struct Loaded {
 #[derive(Debug)]
 pub(super) struct Clients {
     files: ClientFiles,
-    networks: AllowedNetworks,
+    resolver: AllowedResolver,
     /// For the connection, and for the whole exchange.
     timeouts: (Duration, Duration),
     clock: SharedClock,
@@ -37,11 +37,11 @@ pub(super) struct Clients {
 impl Clients {
     pub(super) fn new(
         files: ClientFiles,
-        networks: AllowedNetworks,
+        resolver: AllowedResolver,
         timeouts: (Duration, Duration),
         clock: SharedClock,
     ) -> Self {
-        Self { files, networks, timeouts, clock, loaded: Mutex::default(), refused: Mutex::default() }
+        Self { files, resolver, timeouts, clock, loaded: Mutex::default(), refused: Mutex::default() }
     }
 
     /// The client with the files as they are now. While a renewal is half done, so that the key does not fit the certificate, the
@@ -77,7 +77,7 @@ impl Clients {
             // A proxy from the environment would resolve the name itself, past the check of addresses.
             .no_proxy()
             .https_only(true)
-            .dns_resolver(self.networks.clone())
+            .dns_resolver(self.resolver.clone())
             // The outbox repeats attempts, and counts them.
             .retry(reqwest::retry::never())
             .connect_timeout(self.timeouts.0)

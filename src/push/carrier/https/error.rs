@@ -6,13 +6,15 @@ use rustls::CertificateError;
 
 use super::{
     super::{Failed, FailureReason, verdict::cut},
-    networks::{AddressRefused, NoAddress},
-    url::BaseUrl,
+    networks::NoAddress,
 };
-use crate::domain::{cause, error_chain};
+use crate::{
+    domain::{cause, error_chain},
+    push::platform::{AddressRefused, PlatformUrl},
+};
 
 /// A request that failed before its answer was complete.
-pub(super) fn connection_failed(error: &reqwest::Error, base: &BaseUrl) -> Failed {
+pub(super) fn connection_failed(error: &reqwest::Error, base: &PlatformUrl) -> Failed {
     let at = base.authority();
     if let Some(refused) = cause::<AddressRefused>(error) {
         return Failed::passing(FailureReason::Network, refused.to_string());
@@ -51,7 +53,7 @@ pub(super) fn connection_failed(error: &reqwest::Error, base: &BaseUrl) -> Faile
     }
 }
 
-fn tls_failed(error: &rustls::Error, base: &BaseUrl) -> Failed {
+fn tls_failed(error: &rustls::Error, base: &PlatformUrl) -> Failed {
     let at = base.authority();
     let (reason, why) = match error {
         rustls::Error::InvalidCertificate(why) => (FailureReason::Certificate, receivers_certificate(why, base)),
@@ -67,7 +69,7 @@ fn tls_failed(error: &rustls::Error, base: &BaseUrl) -> Failed {
     Failed::passing(reason, why)
 }
 
-fn receivers_certificate(why: &CertificateError, base: &BaseUrl) -> String {
+fn receivers_certificate(why: &CertificateError, base: &PlatformUrl) -> String {
     let host = base.host();
     match why {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => format!(

@@ -28,26 +28,20 @@ mod error;
 mod networks;
 mod url;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use http::{Method, header};
 use serde_json::Value;
-
-pub use networks::AddressRefused;
-pub use url::UrlRefused;
 
 use self::{
     answer::{Answered, acknowledged, listed},
     body::page_body,
     client::Clients,
     error::connection_failed,
-    networks::AllowedNetworks,
-    url::BaseUrl,
+    networks::AllowedResolver,
 };
 use super::{Answer, Carrier, Delivery, Failed, FailureReason, Held, Listed, PackageHead, RowReceipt, verdict::Entry};
 use crate::{
-    authority::client_tls::ClientFiles,
-    config::Network,
     domain::clock::SharedClock,
     identity::{
         SharedSigner,
@@ -57,30 +51,15 @@ use crate::{
         },
     },
     outbox::Receipt,
+    push::platform::{AddressRefused, AllowedNetworks, HttpsSettings, PlatformUrl},
 };
-
-/// The settings of a platform that receives over HTTPS.
-#[derive(Debug, Clone)]
-pub struct HttpsSettings {
-    /// `https://host[:port][/path]`, without a final slash.
-    pub url: String,
-    /// Its authority, and our certificate and key there.
-    pub files: ClientFiles,
-    /// The networks that the platform's addresses must be in.
-    pub allow: Vec<Network>,
-    pub connect_timeout: Duration,
-    /// The longest time from the connection to the last byte of the answer.
-    pub timeout: Duration,
-    /// The longest answer, in bytes.
-    pub largest_answer: usize,
-}
 
 /// The signing key in force. Called for each request, because keys are rotated.
 pub type CurrentSigner = Arc<dyn Fn() -> SharedSigner + Send + Sync>;
 
 /// Carries packages to a platform over HTTPS.
 pub struct Https {
-    base: BaseUrl,
+    base: PlatformUrl,
     clients: Clients,
     signer: CurrentSigner,
     clock: SharedClock,
@@ -94,14 +73,14 @@ impl std::fmt::Debug for Https {
 }
 
 impl Https {
-    /// A carrier to a platform. Refuses a URL that is not a plain one of HTTPS, or whose host is an address outside the
-    /// platform's networks. Files are read at the first delivery.
-    pub fn new(settings: HttpsSettings, signer: CurrentSigner, clock: SharedClock) -> Result<Self, UrlRefused> {
-        let networks = AllowedNetworks::new(settings.allow);
-        let base = BaseUrl::parse(&settings.url, &networks)?;
-        let (connect, total) = (settings.connect_timeout, settings.timeout);
-        let clients = Clients::new(settings.files, networks, (connect, total), clock.clone());
-        Ok(Self { base, clients, signer, clock, largest_answer: settings.largest_answer })
+    /// A carrier to a platform. Refused where the host of its URL is an address outside its networks. Files are read at the
+    /// first delivery.
+    pub fn new(settings: HttpsSettings, signer: CurrentSigner, clock: SharedClock) -> Result<Self, AddressRefused> {
+        let HttpsSettings { url: base, files, allow, connect_timeout, timeout, largest_answer, .. } = settings;
+        let networks = AllowedNetworks::new(allow);
+        networks.admit_url(&base)?;
+        let clients = Clients::new(files, AllowedResolver(networks), (connect_timeout, timeout), clock.clone());
+        Ok(Self { base, clients, signer, clock, largest_answer })
     }
 
     /// Sends a signed request, and reads the answer as far as it is allowed to be long.
@@ -144,7 +123,7 @@ impl Https {
             return Err(Failed::permanent(FailureReason::Page, why));
         }
         let page = Page { key: of.key.to_owned(), body: page_body(of)? };
-        let target = self.base.page(of.package.number, of.page)?;
+        let target = url::page(&self.base, of.package.number, of.page)?;
         let answered = self.send(Method::POST, &target, Some(page)).await?;
         acknowledged(&answered, self.clock.now())
     }
@@ -177,10 +156,12 @@ impl Carrier for Https {
     }
 
     fn receipts<'a>(&'a self, of: &'a PackageHead, after: Option<&'a str>) -> Answer<'a, Listed<RowReceipt>> {
-        Box::pin(async move { self.list(&self.base.receipts(of.number, after)?, "receipts", Entry::receipt).await })
+        Box::pin(
+            async move { self.list(&url::receipts(&self.base, of.number, after)?, "receipts", Entry::receipt).await },
+        )
     }
 
     fn inventory<'a>(&'a self, after: Option<&'a str>) -> Answer<'a, Listed<Held>> {
-        Box::pin(async move { self.list(&self.base.records(after)?, "records", Entry::held).await })
+        Box::pin(async move { self.list(&url::records(&self.base, after)?, "records", Entry::held).await })
     }
 }

@@ -1,0 +1,76 @@
+//! Opens the carrier of a platform, as its file describes it.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{
+    Carrier,
+    file::FileDrop,
+    https::{CurrentSigner, Https},
+};
+use crate::{
+    domain::clock::SharedClock,
+    push::platform::{self, Evaluator, FileNamePart, FileSettings, Folder, Platform},
+};
+
+/// What carriers need of the gateway.
+#[derive(Clone)]
+pub struct CarrierContext {
+    pub clock: SharedClock,
+    /// Signs requests over HTTPS.
+    pub signer: CurrentSigner,
+    /// The evaluator's code is the sender of files whose platform names none.
+    pub evaluator: Evaluator,
+    /// A directory of the gateway's own for files on their way to another machine, created where it is missing.
+    pub working_directory: PathBuf,
+}
+
+impl std::fmt::Debug for CarrierContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CarrierContext").field("working_directory", &self.working_directory).finish_non_exhaustive()
+    }
+}
+
+/// A platform whose file describes a carrier that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the platform {platform} cannot be reached: {key}: {why}")]
+pub struct CarrierRefused {
+    /// The platform's id.
+    pub platform: String,
+    /// The key of its file.
+    pub key: &'static str,
+    /// What is wrong, and what to do.
+    pub why: String,
+}
+
+/// Opens the carrier of a platform. Nothing is read or connected to yet: files and the network are used from the first delivery
+/// on, so that a platform which is away does not keep the gateway from starting.
+pub fn open(platform: &Platform, context: &CarrierContext) -> Result<Arc<dyn Carrier>, CarrierRefused> {
+    let refused = |key, why: String| CarrierRefused { platform: platform.id.clone(), key, why };
+    match &platform.carrier {
+        platform::Carrier::Https(settings) => {
+            let https = Https::new(settings.clone(), context.signer.clone(), context.clock.clone());
+            Ok(Arc::new(https.map_err(|error| refused("[carrier.https] url", error.to_string()))?))
+        }
+        platform::Carrier::File(settings) => {
+            let source = source(settings, &context.evaluator).ok_or_else(|| {
+                let why = "file names begin with the name of the sender: set it here, or set evaluator_uscc in [push] of the \
+                           gateway's configuration";
+                refused("[carrier.file] source", why.to_owned())
+            })?;
+            match &settings.folder {
+                Folder::Local(directory) => Ok(Arc::new(FileDrop::new(directory.clone(), source, settings.form))),
+                Folder::Sftp(_) => {
+                    Err(refused("[carrier.file.sftp]", "this version does not deliver over SFTP".into()))
+                }
+            }
+        }
+        platform::Carrier::Exchange(_) => {
+            Err(refused("[carrier.exchange]", "this version does not deliver to databases".into()))
+        }
+    }
+}
+
+/// The name of the sender.
+fn source(settings: &FileSettings, evaluator: &Evaluator) -> Option<FileNamePart> {
+    settings.source.clone().or_else(|| evaluator.uscc.as_deref()?.parse().ok())
+}
