@@ -19,6 +19,7 @@ pub mod durability;
 pub mod ends;
 mod env;
 mod error;
+pub mod exchange;
 pub mod facts;
 pub mod grants;
 pub mod idempotency;

@@ -65,6 +65,12 @@ impl Timestamp {
         Day::from(self.to_utc().to_offset(CITY_OFFSET).date())
     }
 
+    /// The city's date and time at this instant (UTC+8), `2026-07-31 08:00:00`.
+    pub fn city_time(self) -> String {
+        let at = self.to_utc().to_offset(CITY_OFFSET);
+        format!("{} {:02}:{:02}:{:02}", self.day(), at.hour(), at.minute(), at.second())
+    }
+
     /// The instant as the `time` crate's type, clamped to its range.
     pub fn to_utc(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH)

@@ -45,14 +45,18 @@ pub enum FailureReason {
     Incomplete,
     /// The receiver has something else under the same name.
     Conflict,
-    /// The directory is missing.
+    /// The directory or the table is missing.
     Missing,
-    /// The directory or a file may not be read or written.
+    /// The directory, a file or a table may not be read or written.
     Permission,
-    /// The disk is full.
+    /// The disk or the database is full.
     DiskFull,
     /// The file system failed in another way.
     Disk,
+    /// The database failed in another way.
+    Database,
+    /// The server does not prove the key that is pinned.
+    HostKey,
     /// The carrier cannot do this.
     Unsupported,
 }
@@ -80,10 +84,12 @@ impl FailureReason {
             Self::FileName => "file_name",
             Self::Incomplete => "incomplete",
             Self::Conflict => "conflict",
-            Self::Missing => "directory_missing",
+            Self::Missing => "missing",
             Self::Permission => "permission",
             Self::DiskFull => "disk_full",
             Self::Disk => "disk",
+            Self::Database => "database",
+            Self::HostKey => "host_key",
             Self::Unsupported => "unsupported",
         }
     }

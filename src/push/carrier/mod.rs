@@ -1,6 +1,7 @@
 //! Carriers: how the rows of a package reach a platform, and how its answers come back.
 //!
-//! A carrier is one implementation of [`Carrier`] in a file or a folder of its own: [`https`] and [`file`]. It gets rows that
+//! A carrier is one implementation of [`Carrier`] in a file or a folder of its own: [`https`], [`file`] and
+//! [`exchange`]. It gets rows that
 //! are already in the receiver's names and forms, and knows neither the store nor the ledger:
 //!
 //! - The caller delivers only packages that are recorded (I1), and judges again at the moment of sending what may leave (I4).
@@ -12,6 +13,7 @@
 //! docs/CARRIERS.md has the formats for the receiver's engineers.
 
 mod digest;
+pub mod exchange;
 mod failed;
 pub mod file;
 pub mod https;
@@ -162,7 +164,8 @@ pub trait Carrier: fmt::Debug + Send + Sync {
     fn deliver<'a>(&'a self, of: &'a Delivery<'a>) -> Answer<'a, Receipt>;
 
     /// Reads the receiver's answers about the rows of a package; `after` is [`Listed::next`] of the page before. An empty
-    /// page says that there is no answer yet.
+    /// page says that there is no answer yet. Answers about rows of other packages can be among them: a row is known by its
+    /// record and version.
     fn receipts<'a>(&'a self, of: &'a PackageHead, after: Option<&'a str>) -> Answer<'a, Listed<RowReceipt>>;
 
     /// Reads what the receiver holds of us; `after` is [`Listed::next`] of the page before.

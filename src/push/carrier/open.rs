@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::{
     Carrier,
+    exchange::Exchange,
     file::FileDrop,
     https::{CurrentSigner, Https},
 };
@@ -59,13 +60,18 @@ pub fn open(platform: &Platform, context: &CarrierContext) -> Result<Arc<dyn Car
             })?;
             match &settings.folder {
                 Folder::Local(directory) => Ok(Arc::new(FileDrop::new(directory.clone(), source, settings.form))),
-                Folder::Sftp(_) => {
-                    Err(refused("[carrier.file.sftp]", "this version does not deliver over SFTP".into()))
+                Folder::Sftp(sftp) => {
+                    let own = || context.working_directory.join(&platform.id);
+                    let stage = sftp.working_directory.clone().unwrap_or_else(own);
+                    let server = FileDrop::to_server(stage, source, settings.form, sftp.clone());
+                    let why = "it is not a public key of OpenSSH: write it as known_hosts has it (ssh-keyscan HOST)";
+                    Ok(Arc::new(server.ok_or_else(|| refused("[carrier.file.sftp] host_key", why.to_owned()))?))
                 }
             }
         }
-        platform::Carrier::Exchange(_) => {
-            Err(refused("[carrier.exchange]", "this version does not deliver to databases".into()))
+        platform::Carrier::Exchange(settings) => {
+            let exchange = Exchange::new(platform, settings.as_ref().clone(), context.clock.clone());
+            Ok(Arc::new(exchange.map_err(|why| refused("field", why))?))
         }
     }
 }

@@ -11,10 +11,11 @@ use super::address::PlatformUrl;
 use crate::{
     authority::client_tls::ClientFiles,
     domain::{Malformed, Network, words::words},
+    store::exchange::{ExchangeAccess, Identifier},
 };
 
-/// The most characters of a name in an exchange database: PostgreSQL cuts longer ones off.
-const LONGEST_IDENTIFIER: usize = 63;
+/// The rows of a page of a file: pages are files of our own until all are there.
+const FILE_PAGE_ROWS: u32 = 5_000;
 /// The most characters of a part of a file name.
 const LONGEST_PART: usize = 64;
 
@@ -66,49 +67,6 @@ impl Encoding {
             Self::Utf8 => encoding_rs::UTF_8,
             Self::Gb18030 => encoding_rs::GB18030,
         }
-    }
-}
-
-words! {
-    /// The engine of an exchange database.
-    Engine: "engine" {
-        /// PostgreSQL.
-        Postgres = "postgres",
-        /// MariaDB or MySQL.
-        Mariadb = "mariadb",
-    }
-}
-
-/// A name of a table or column of an exchange database: ASCII letters, digits and underscores, at most 63. To be quoted in
-/// statements.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Identifier(String);
-
-impl Identifier {
-    /// The text, not quoted.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Identifier {
-    type Err = Malformed;
-
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if plain && (1..=LONGEST_IDENTIFIER).contains(&text.len()) {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(Malformed(format!(
-            "{text:?} cannot be a name in an exchange database: use letters, digits and underscores, at most \
-             {LONGEST_IDENTIFIER}"
-        )))
-    }
-}
-
-impl fmt::Display for Identifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 
@@ -175,6 +133,11 @@ pub struct SftpSettings {
     pub host_key: String,
     /// The folder on the server.
     pub directory: String,
+    /// Where packages are completed before they are brought over; without one, below the gateway's data directory.
+    pub working_directory: Option<PathBuf>,
+    pub connect_timeout: Duration,
+    /// The longest time of an operation.
+    pub timeout: Duration,
 }
 
 /// Where files are put.
@@ -222,13 +185,32 @@ pub struct ConventionColumns {
     pub source_department: Option<Identifier>,
     /// 测试数据标识: 1 for test data.
     pub test_flag: Option<Identifier>,
+    /// The version of the record.
+    pub version: Option<Identifier>,
+    /// The name of the batch.
+    pub batch: Option<Identifier>,
+    /// The platform's answer about the row, which it writes itself.
+    pub result: Option<Identifier>,
+    /// The code of its reason.
+    pub reason: Option<Identifier>,
+    /// Its own words.
+    pub note: Option<Identifier>,
 }
 
 impl ConventionColumns {
     /// Every column that is there.
     pub fn iter(&self) -> impl Iterator<Item = &Identifier> {
         let always = [&self.record_id, &self.operation, &self.switch, &self.inserted_at];
-        always.into_iter().chain(self.source_department.as_ref()).chain(self.test_flag.as_ref())
+        let optional = [
+            &self.source_department,
+            &self.test_flag,
+            &self.version,
+            &self.batch,
+            &self.result,
+            &self.reason,
+            &self.note,
+        ];
+        always.into_iter().chain(optional.into_iter().flatten())
     }
 }
 
@@ -251,9 +233,7 @@ pub struct ControlTable {
 /// A front-end exchange database (前置库).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExchangeSettings {
-    pub engine: Engine,
-    /// A file with one line: the database's address with user and password.
-    pub url_file: PathBuf,
+    pub access: ExchangeAccess,
     /// The schema of all tables, where it is not the user's own.
     pub schema: Option<Identifier>,
     pub grades_table: Option<Identifier>,
@@ -264,6 +244,8 @@ pub struct ExchangeSettings {
     /// Whether rows are marked as test data.
     pub test: bool,
     pub control: Option<ControlTable>,
+    /// The rows of a page, which is one transaction.
+    pub page_rows: u32,
 }
 
 /// How a platform is reached.
@@ -296,6 +278,25 @@ impl Carrier {
         }
     }
 
+    /// The rows of a page.
+    pub const fn page_rows(&self) -> u32 {
+        match self {
+            Self::Https(https) => https.page_rows,
+            Self::Exchange(exchange) => exchange.page_rows,
+            Self::File(_) => FILE_PAGE_ROWS,
+        }
+    }
+
+    /// The most pages that are under way at a time.
+    pub const fn in_flight(&self) -> u32 {
+        match self {
+            Self::Https(https) => https.in_flight,
+            Self::Exchange(exchange) => exchange.access.connections,
+            // One after the other is written anyway: the next is rendered meanwhile.
+            Self::File(_) => 2,
+        }
+    }
+
     /// The target in words, without anything secret.
     pub fn target(&self) -> String {
         match self {
@@ -313,7 +314,7 @@ impl Carrier {
                 let tables = [&exchange.grades_table, &exchange.usage_table];
                 let tables: Vec<&str> = tables.into_iter().flatten().map(Identifier::as_str).collect();
                 let schema = exchange.schema.as_ref().map(|schema| format!("{schema}.")).unwrap_or_default();
-                format!("{} {schema}{}", exchange.engine, tables.join(", "))
+                format!("{} {schema}{}", exchange.access.engine, tables.join(", "))
             }
         }
     }
@@ -324,7 +325,7 @@ impl Carrier {
             Self::Https(HttpsSettings { files, .. }) => vec![&files.certificate, &files.key, &files.ca],
             Self::File(FileSettings { folder: Folder::Sftp(sftp), .. }) => vec![&sftp.key_file],
             Self::File(_) => Vec::new(),
-            Self::Exchange(exchange) => vec![&exchange.url_file],
+            Self::Exchange(exchange) => vec![&exchange.access.url_file],
         }
     }
 }

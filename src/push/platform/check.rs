@@ -1,7 +1,7 @@
 //! What is wrong with a platform beyond the form of its file: what it may have, when, and whether its packages say it.
 
 use super::{
-    carrier::{Carrier, ExchangeSettings, FileNamePart, Format, Identifier, RECORD_COLUMNS},
+    carrier::{Carrier, ExchangeSettings, FileNamePart, Format, RECORD_COLUMNS},
     codes::check_codes,
     fields::{Content, GradeValue, UsageValue, Value},
     read::{Head, PackageRead},
@@ -13,6 +13,7 @@ use super::{
 use crate::{
     domain::{Malformed, printable::check_text, xml::is_xml_name},
     scoring::Mapping,
+    store::exchange::Identifier,
 };
 
 /// The most characters of a field's name.
@@ -278,6 +279,12 @@ fn check_tables(draft: &Draft, exchange: &ExchangeSettings, line: usize, found: 
         ("grades", exchange.grades_table.is_some(), draft.grades.is_some()),
         ("usage", exchange.usage_table.is_some(), draft.usage.is_some()),
     ];
+    let recognised = exchange.control.is_some() || exchange.columns.batch.is_some();
+    found.require(recognised, line, || {
+        "[carrier.exchange]: a page that is delivered twice could not be recognised: give [carrier.exchange.control], or the \
+         column `batch` in [carrier.exchange.columns]"
+            .to_owned()
+    });
     for (name, table, package) in pairs {
         found.require(table || !package, line, || {
             format!("the package [{name}] has no table: give `{name}` in [carrier.exchange.tables]")

@@ -20,10 +20,11 @@ mod render;
 mod shipped;
 mod types;
 
+pub use crate::store::exchange::{Engine, Identifier};
 pub use address::{AddressRefused, AllowedNetworks, PlatformUrl};
 pub use carrier::{
-    Carrier, ControlTable, ConventionColumns, Encoding, Engine, ExchangeSettings, FileForm, FileNamePart, FileSettings,
-    Folder, Format, HttpsSettings, Identifier, RECORD_COLUMNS, SftpSettings,
+    Carrier, ControlTable, ConventionColumns, Encoding, ExchangeSettings, FileForm, FileNamePart, FileSettings, Folder,
+    Format, HttpsSettings, RECORD_COLUMNS, SftpSettings,
 };
 pub use fields::{AmountUnit, CodeList, Content, DateForm, Field, Fields, Form, GradeValue, UsageValue, Value};
 pub use library::{CheckedPlatform, InForcePlatform, Platforms, PlatformsError};

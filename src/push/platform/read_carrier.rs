@@ -10,12 +10,16 @@ use data_encoding::BASE64;
 use super::{
     address::{AllowedNetworks, PlatformUrl},
     carrier::{
-        Carrier, ControlTable, ConventionColumns, Encoding, Engine, ExchangeSettings, FileForm, FileNamePart,
-        FileSettings, Folder, Format, HttpsSettings, Identifier, SftpSettings,
+        Carrier, ControlTable, ConventionColumns, Encoding, ExchangeSettings, FileForm, FileNamePart, FileSettings,
+        Folder, Format, HttpsSettings, SftpSettings,
     },
     reading::{At, Found, Section, path_in, plain},
 };
-use crate::{authority::client_tls::ClientFiles, domain::Network};
+use crate::{
+    authority::client_tls::ClientFiles,
+    domain::Network,
+    store::exchange::{Engine, ExchangeAccess, Identifier},
+};
 
 const PAGE_ROWS: u32 = 500;
 const IN_FLIGHT: u32 = 8;
@@ -24,6 +28,9 @@ const TIMEOUT_SECONDS: u32 = 30;
 /// A page of ten thousand answers has some two million bytes.
 const LARGEST_ANSWER_BYTES: u32 = 4 << 20;
 const SFTP_PORT: u32 = 22;
+const EXCHANGE_PAGE_ROWS: u32 = 2_000;
+const EXCHANGE_IN_FLIGHT: u32 = 4;
+const EXCHANGE_TIMEOUT_SECONDS: u32 = 60;
 
 /// The types of host keys that can be pinned.
 const HOST_KEYS: [&str; 4] = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"];
@@ -174,6 +181,9 @@ fn sftp(
     let key = credential(&mut table, "key_file", (directory, credentials), found);
     let host_key = table.required("host_key", found, Section::text);
     let folder = table.required("directory", found, Section::text);
+    let working = table.text("working_directory", found).map(|text| path_in(directory, text).value);
+    let connect_timeout = seconds(&mut table, "connect_timeout_seconds", CONNECT_TIMEOUT_SECONDS, found);
+    let timeout = seconds(&mut table, "timeout_seconds", TIMEOUT_SECONDS, found);
     table.finish(found);
     if let Some(key) = &host_key {
         found.require(is_host_key(&key.value), key.line, || {
@@ -191,6 +201,9 @@ fn sftp(
         key_file: key?,
         host_key: host_key?.value,
         directory: folder?.value,
+        working_directory: working,
+        connect_timeout,
+        timeout,
     })
 }
 
@@ -225,11 +238,14 @@ fn exchange(
         });
     }
     let control = table.section("control", found).map(|control| self::control(control, found));
+    let page_rows = plain(table.number("page_rows", (1, 20_000), found)).unwrap_or(EXCHANGE_PAGE_ROWS);
+    let connections = plain(table.number("in_flight", (1, 32), found)).unwrap_or(EXCHANGE_IN_FLIGHT);
+    let connect_timeout = seconds(&mut table, "connect_timeout_seconds", CONNECT_TIMEOUT_SECONDS, found);
+    let timeout = seconds(&mut table, "timeout_seconds", EXCHANGE_TIMEOUT_SECONDS, found);
     table.finish(found);
     let (grades_table, usage_table) = tables?;
     Some(ExchangeSettings {
-        engine: engine?.value,
-        url_file: url_file?,
+        access: ExchangeAccess { engine: engine?.value, url_file: url_file?, connect_timeout, timeout, connections },
         schema,
         grades_table,
         usage_table,
@@ -240,6 +256,7 @@ fn exchange(
             Some(control) => Some(control?),
             None => None,
         },
+        page_rows,
     })
 }
 
@@ -258,6 +275,8 @@ fn columns(mut table: Section<'_, '_>, found: &mut Found) -> Option<ConventionCo
         .map(|key| plain(table.required(key, found, Section::word::<Identifier>)));
     let source_department = plain(table.word("source_department", found));
     let test_flag = plain(table.word("test_flag", found));
+    let [version, batch, result, reason, note] =
+        ["version", "batch", "result", "reason", "note"].map(|key| plain(table.word::<Identifier>(key, found)));
     let line = table.line;
     table.finish(found);
     let columns = ConventionColumns {
@@ -267,6 +286,11 @@ fn columns(mut table: Section<'_, '_>, found: &mut Found) -> Option<ConventionCo
         inserted_at: inserted_at?,
         source_department,
         test_flag,
+        version,
+        batch,
+        result,
+        reason,
+        note,
     };
     require_distinct(columns.iter(), "[carrier.exchange.columns]", line, found);
     Some(columns)

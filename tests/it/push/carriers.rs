@@ -139,6 +139,21 @@ fn each_package_has_a_schedule_and_a_table() {
 }
 
 #[test]
+fn a_page_that_is_delivered_twice_can_be_recognised() {
+    let of = "provincial-credit-exchange";
+    let text = shipped(of);
+    let control = &text[text.find("[carrier.exchange.control]").unwrap()..text.find("[grades]").unwrap()];
+    let said = faults(of, &[(control, "")]);
+    assert!(
+        matches!(&said[..], [(_, said)] if said.contains("could not be recognised") && said.contains("`batch`")),
+        "{said:?}"
+    );
+    parse(&edited(of, &[(control, ""), ("env_flag\"\n", "env_flag\"\nbatch = \"batch_no\"\n")])).unwrap();
+    let column = faults(of, &[("env_flag\"\n", "env_flag\"\nversion = \"a b\"\nnote = \"cd_time\"\n")]);
+    assert_eq!(column.len(), 2, "{column:?}");
+}
+
+#[test]
 fn credentials_that_cannot_be_read_are_warnings() {
     let folder = tempfile::tempdir().unwrap();
     let (library, kinds) = (Library::shipped().unwrap(), Kinds::built_in().unwrap());

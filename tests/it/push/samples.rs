@@ -73,7 +73,7 @@ async fn a_municipal_platform_over_https_reads_json(store: TestStore) {
 async fn a_provincial_platform_reads_the_columns_of_its_tables(store: TestStore) {
     let to = platform("provincial-credit-exchange");
     let Carrier::Exchange(exchange) = &to.carrier else { panic!("{:?}", to.carrier) };
-    assert_eq!(exchange.engine, Engine::Postgres);
+    assert_eq!(exchange.access.engine, Engine::Postgres);
     let columns: Vec<_> = exchange.columns.iter().map(Identifier::as_str).collect();
     assert_eq!(
         columns,

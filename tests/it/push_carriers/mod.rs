@@ -5,10 +5,12 @@ mod certificates;
 mod connections;
 mod directory;
 mod documents;
+mod exchange;
 mod files;
 mod interrupted;
 mod open;
 mod pages;
+mod sftp;
 mod sink;
 
 use medcredit::{

@@ -36,6 +36,14 @@ pub fn context(uscc: Option<&str>, working_directory: &Path) -> CarrierContext {
 }
 
 #[test]
+fn every_platform_that_comes_with_the_program_has_a_carrier() {
+    let context = context(Some("11330300002500000X"), Path::new("/nowhere"));
+    for (id, _) in SHIPPED {
+        open(&shipped(id), &context).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
 fn files_begin_with_the_name_of_the_file_or_the_evaluators_code() {
     block_on(async {
         let directory = tempfile::tempdir().unwrap();

@@ -7,12 +7,14 @@ pub mod app;
 pub mod cluster;
 pub mod command;
 pub mod logs;
+pub mod mariadb;
 pub mod order;
 pub mod pki;
 pub mod process;
 pub mod proxy;
 pub mod raw;
 pub mod second_gateway;
+pub mod sshd;
 pub mod store;
 
 use std::sync::LazyLock;

@@ -11,7 +11,7 @@ use std::{
 
 use super::super::{Failed, FailureReason};
 
-/// A point between two effects on the disk.
+/// A point between two effects, on the disk or on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DiskStep {
     /// The lock of the directory is taken.
@@ -26,6 +26,10 @@ pub enum DiskStep {
     Renamed,
     /// The package is closed, and one of its pages is removed.
     Removed,
+    /// A file is on the server under its temporary name.
+    Uploaded,
+    /// It has its name there.
+    Published,
 }
 
 /// What a test does at a step.
@@ -126,7 +130,12 @@ pub(super) fn create_work(path: &Path) -> io::Result<()> {
 
 /// Takes the lock of a directory of unfinished files, until the file is dropped: two attempts never write the same package.
 pub(super) fn lock(work: &Path) -> io::Result<File> {
-    let lock = OpenOptions::new().write(true).create(true).truncate(false).open(work.join("lock"))?;
+    lock_named(work, "lock")
+}
+
+/// The same with a lock of another name.
+pub(super) fn lock_named(work: &Path, name: &str) -> io::Result<File> {
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).open(work.join(name))?;
     lock.lock()?;
     Ok(lock)
 }

@@ -16,7 +16,6 @@ use super::{
     },
     Target,
     disk::disk_failed,
-    names::FileNames,
 };
 use crate::push::platform::Encoding;
 
@@ -25,7 +24,29 @@ const PAGE: usize = 10_000;
 /// The longest line of JSON, in bytes: the rest of a longer one counts as another line.
 const LONGEST_LINE: u64 = 1 << 20;
 /// The largest file, in bytes. A CSV file can be one field, which must not fill the memory.
-const LARGEST_FILE: u64 = 256 << 20;
+pub(super) const LARGEST_FILE: u64 = 256 << 20;
+
+/// Which answers of the receiver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answers {
+    /// Those about the package with this stem.
+    Of(String),
+    /// The list of what the receiver holds.
+    Inventory,
+}
+
+impl Answers {
+    /// Whether a file with this name has some.
+    pub(super) fn has(&self, name: &str) -> bool {
+        let is_known = Path::new(name).extension().is_some_and(|end| end == "csv" || end == "ndjson");
+        is_known
+            && match self {
+                // With the dot, or package 1 would have the answers about package 12.
+                Self::Of(stem) => name.strip_prefix(stem.as_str()).is_some_and(|rest| rest.starts_with('.')),
+                Self::Inventory => matches!(name, "inventory.csv" | "inventory.ndjson"),
+            }
+    }
+}
 
 /// Files that the receiver wrote, in the order of their names.
 #[derive(Debug)]
@@ -62,17 +83,10 @@ struct FilePage<T> {
 }
 
 impl Listing {
-    /// The answers about a package.
-    pub(super) fn of_package(target: &Target, names: &FileNames) -> Result<Self, Failed> {
-        // With the dot, or package 1 would have the answers about package 12.
-        let begin = format!("{}.", names.stem);
-        Self::find(target, |name| name.starts_with(&begin))
-    }
-
-    /// The list of what the receiver holds.
-    pub(super) fn of_inventory(target: &Target) -> Result<Self, Failed> {
-        let found = Self::find(target, |name| matches!(name, "inventory.csv" | "inventory.ndjson"))?;
-        if found.files.len() == 1 {
+    /// The files with answers. There must be one with the inventory.
+    pub(super) fn find(target: &Target, answers: &Answers) -> Result<Self, Failed> {
+        let found = Self::files(target, answers)?;
+        if found.files.len() == 1 || *answers != Answers::Inventory {
             return Ok(found);
         }
         let directory = target.directory.join("receipts");
@@ -84,7 +98,7 @@ impl Listing {
         Err(Failed::passing(FailureReason::Unsupported, why))
     }
 
-    fn find(target: &Target, of_ours: impl Fn(&str) -> bool) -> Result<Self, Failed> {
+    fn files(target: &Target, answers: &Answers) -> Result<Self, Failed> {
         let directory = target.directory.join("receipts");
         let failed = |error: &io::Error| disk_failed(error, "reading", &directory);
         let mut files = Vec::new();
@@ -92,11 +106,9 @@ impl Listing {
             Ok(entries) => {
                 for entry in entries {
                     let entry = entry.map_err(|error| failed(&error))?;
-                    let name = entry.file_name().to_string_lossy().into_owned();
-                    let extension = Path::new(&name).extension().and_then(|end| end.to_str()).map(str::to_owned);
-                    let is_known = matches!(extension.as_deref(), Some("csv" | "ndjson"));
                     // A link or a pipe is not read: the receiver could lead it anywhere.
-                    if is_known && of_ours(&name) && entry.file_type().map_err(|error| failed(&error))?.is_file() {
+                    let of_ours = answers.has(&entry.file_name().to_string_lossy());
+                    if of_ours && entry.file_type().map_err(|error| failed(&error))?.is_file() {
                         files.push(entry.path());
                     }
                 }

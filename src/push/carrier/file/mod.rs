@@ -1,4 +1,5 @@
-//! Delivery as files in a local directory, which the receiver's machine mounts or fetches.
+//! Delivery as files in a folder: a local directory, which the receiver's machine mounts or fetches, or one on a server of SFTP
+//! (`sftp`).
 //!
 //! A package becomes two files, whatever the number of its pages:
 //!
@@ -30,16 +31,23 @@ mod names;
 mod package;
 mod part;
 mod render;
+mod sftp;
 
 use std::{path::PathBuf, sync::Arc};
 
 pub use disk::{DiskFaults, DiskStep};
 
-use self::{listing::Listing, names::FileNames, package::PackageFiles, render::render};
+use self::{
+    listing::{Answers, Listing},
+    names::FileNames,
+    package::PackageFiles,
+    render::render,
+    sftp::{Remote, create_stage},
+};
 use super::{Answer, Carrier, Delivery, Failed, FailureReason, Held, Listed, PackageHead, RowReceipt, verdict::Entry};
 use crate::{
     outbox::Receipt,
-    push::platform::{FileForm, FileNamePart},
+    push::platform::{FileForm, FileNamePart, SftpSettings},
 };
 
 /// Where files go, and in which form.
@@ -56,13 +64,22 @@ struct Target {
 #[derive(Debug, Clone)]
 pub struct FileDrop {
     target: Arc<Target>,
+    /// The server that the files are brought to, where they do not stay in the directory.
+    remote: Option<Arc<Remote>>,
     faults: DiskFaults,
 }
 
 impl FileDrop {
     /// A carrier to a directory; file names begin with `source`.
     pub fn new(directory: PathBuf, source: FileNamePart, form: FileForm) -> Self {
-        Self { target: Arc::new(Target { directory, source, form }), faults: DiskFaults::default() }
+        Self { target: Arc::new(Target { directory, source, form }), remote: None, faults: DiskFaults::default() }
+    }
+
+    /// A carrier to a server of SFTP. Packages are completed in a directory of our own, which is created. None where the host key
+    /// is not one.
+    pub fn to_server(stage: PathBuf, source: FileNamePart, form: FileForm, settings: SftpSettings) -> Option<Self> {
+        let remote = Some(Arc::new(Remote::new(settings)?));
+        Some(Self { remote, ..Self::new(stage, source, form) })
     }
 
     /// The same, with interruptions for tests.
@@ -75,8 +92,37 @@ impl FileDrop {
         of.check()?;
         let names = FileNames::of(&self.target, of.package)?;
         let part = render(&self.target, of)?;
-        let (head, page, carrier) = (of.package.clone(), of.page, self.clone());
-        apart(move || PackageFiles::open(&carrier.target, &carrier.faults, &names, &head)?.deliver(page, &part)).await
+        let (head, page, carrier, of_package) = (of.package.clone(), of.page, self.clone(), names.clone());
+        let receipt = apart(move || {
+            if carrier.remote.is_some() {
+                create_stage(&carrier.target)?;
+            }
+            PackageFiles::open(&carrier.target, &carrier.faults, &names, &head)?.deliver(page, &part)
+        });
+        let receipt = receipt.await?;
+        // With its number, the package is complete.
+        if let Some(remote) = self.remote.as_ref().filter(|_| receipt.number.is_some()) {
+            remote.publish(&of_package, &self.faults).await?;
+        }
+        Ok(receipt)
+    }
+
+    /// A page of the receiver's answers.
+    async fn read<T: Send + 'static>(
+        &self,
+        answers: Answers,
+        after: Option<&str>,
+        read: fn(&Entry) -> Result<T, String>,
+    ) -> Result<Listed<T>, Failed> {
+        if let Some(remote) = &self.remote {
+            create_stage(&self.target)?;
+            // Once for a list: its pages are of the same files.
+            if after.is_none() {
+                remote.mirror(&self.target, &answers).await?;
+            }
+        }
+        let (target, after) = (Arc::clone(&self.target), after.map(str::to_owned));
+        apart(move || Listing::find(&target, &answers)?.page(after.as_deref(), read)).await
     }
 }
 
@@ -94,15 +140,11 @@ impl Carrier for FileDrop {
     fn receipts<'a>(&'a self, of: &'a PackageHead, after: Option<&'a str>) -> Answer<'a, Listed<RowReceipt>> {
         Box::pin(async move {
             let names = FileNames::of(&self.target, of)?;
-            let (target, after) = (Arc::clone(&self.target), after.map(str::to_owned));
-            apart(move || Listing::of_package(&target, &names)?.page(after.as_deref(), Entry::receipt)).await
+            self.read(Answers::Of(names.stem), after, Entry::receipt).await
         })
     }
 
     fn inventory<'a>(&'a self, after: Option<&'a str>) -> Answer<'a, Listed<Held>> {
-        Box::pin(async move {
-            let (target, after) = (Arc::clone(&self.target), after.map(str::to_owned));
-            apart(move || Listing::of_inventory(&target)?.page(after.as_deref(), Entry::held)).await
-        })
+        Box::pin(self.read(Answers::Inventory, after, Entry::held))
     }
 }

@@ -27,11 +27,8 @@ impl FileNames {
             let why = format!("the package has the number {}: numbers begin with 1", package.number);
             return Err(Failed::permanent(FailureReason::FileName, why));
         }
-        let day = package.made_at.day();
-        let seconds = package.made_at.since(day.start()).as_secs();
-        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        let day = day.to_string().replace('-', "");
-        let stem = format!("{}_{dataset}_{day}{hour:02}{minute:02}{second:02}_{}", target.source, package.number);
+        let time = package.made_at.city_time().replace(['-', ' ', ':'], "");
+        let stem = format!("{}_{dataset}_{time}_{}", target.source, package.number);
         let data = format!("{stem}.{}", target.form.format.extension());
         Ok(Self { directory: target.directory.clone(), stem, data })
     }
@@ -49,8 +46,13 @@ impl FileNames {
         self.directory.join(&self.data)
     }
 
+    /// The name of the manifest.
+    pub(super) fn manifest(&self) -> String {
+        format!("{}.manifest.json", self.stem)
+    }
+
     pub(super) fn manifest_path(&self) -> PathBuf {
-        self.directory.join(format!("{}.manifest.json", self.stem))
+        self.directory.join(self.manifest())
     }
 
     /// The data file before it is complete.
@@ -61,6 +63,16 @@ impl FileNames {
     /// A page, until all are there.
     pub(super) fn part_path(&self, page: u32) -> PathBuf {
         self.work().join(format!("{}.page-{page:06}", self.stem))
+    }
+
+    /// The record that the manifest is about to get its name on the server.
+    pub(super) fn publishing_path(&self) -> PathBuf {
+        self.work().join(format!("{}.publishing", self.stem))
+    }
+
+    /// The record that it has it.
+    pub(super) fn published_path(&self) -> PathBuf {
+        self.work().join(format!("{}.published", self.stem))
     }
 
     /// The record that the package is closed.

@@ -227,13 +227,13 @@ impl<'a> PackageFiles<'a> {
     fn remove_parts(&self) -> Result<(), Failed> {
         let work = self.names.work();
         let failed = |error: io::Error| disk_failed(&error, "removing files of", &work);
-        let closed = self.names.closed_path();
+        let records = [self.names.closed_path(), self.names.publishing_path(), self.names.published_path()];
         // With the dot: the files of package 12 are not those of package 1.
         let begin = format!("{}.", self.names.stem);
         for entry in std::fs::read_dir(&work).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with(&begin) && path != closed {
+            if name.starts_with(&begin) && !records.contains(&path) {
                 remove(&path).map_err(failed)?;
                 self.faults.at(DiskStep::Removed).map_err(failed)?;
             }
