@@ -116,7 +116,7 @@ value = "code"
         (12, "[schedule]: `grades`: \"weekly\" is not a valid schedule of grades: use half_yearly, monthly, on_change"),
         (13, "[schedule] has `usage`, and the package [usage] is missing"),
         (15, "[carrier.https]: `authority_file` is missing"),
-        (16, "[carrier.https]: `url`: \"http://credit.example.gov.cn\" is not of the form https://HOST[:PORT]/PATH"),
+        (16, "[carrier.https]: `url`: \"http://credit.example.gov.cn\" is not of the form https://HOST[:PORT][/PATH]"),
         (19, "[carrier.https]: `allow`: \"10.0.0.0/40\" is not a network"),
         (20, "[carrier.https]: `page_rows` must be a number from 1 to 10000"),
         (22, "the package [grades] is never sent: give `grades` in [schedule]"),

@@ -129,10 +129,11 @@ async fn a_package_is_verified_by_its_manifest_alone(store: TestStore) {
     let rows: Vec<csv::StringRecord> =
         csv::Reader::from_reader(&package.data[..]).records().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 28);
-    assert!(rows.iter().all(|row| !["H33030200012", "H33030200013"].contains(&&row[4])));
+    assert!(rows.iter().all(|row| !["H33030200012", "H33030200013"].contains(&&row[5])));
     assert!(!String::from_utf8(package.data.clone()).unwrap().lines().next().unwrap().contains("points"));
-    let corrected = rows.iter().find(|row| &row[4] == "H33030200011").unwrap();
-    assert_eq!((&corrected[0], &corrected[1]), (format!("{run}:H33030200011").as_str(), "2"));
+    let corrected = rows.iter().find(|row| &row[5] == "H33030200011").unwrap();
+    let record = (&corrected[0], &corrected[1], &corrected[2]);
+    assert_eq!(record, (format!("{run}:H33030200011").as_str(), "2", "U"), "a correction is an update");
 
     // The export is an entry of the ledger.
     assert_eq!(entries(&bureau).await, 1);

@@ -147,7 +147,7 @@ fn a_server_that_cannot_store_the_file_shows_none() {
         let carrier = carrier(stage.path(), settings(&full));
         let failed = page(&carrier, &package, 1, &rows(0..200)).await.unwrap_err();
         assert_eq!((failed.reason, failed.permanent), (FailureReason::Disk, false), "{failed}");
-        assert!(failed.detail.contains("disk may be full"), "{failed}");
+        assert!(failed.detail.contains("may be full"), "{failed}");
         assert!(seen(&full).keys().all(|name| name.ends_with(".tmp")), "{:?}", seen(&full).keys());
         let read_only = Sshd::start_with("-R", None);
         let (reason, detail) = failure(tempfile::tempdir().unwrap().path(), settings(&read_only)).await;
@@ -160,7 +160,7 @@ fn a_server_that_cannot_store_the_file_shows_none() {
 }
 
 #[test]
-fn a_server_that_is_away_and_a_folder_that_is_missing_are_told_apart() {
+fn a_server_that_is_away_and_a_folder_that_is_missing_are_distinguished() {
     block_on(async {
         let (server, stage) = (Sshd::start(), tempfile::tempdir().unwrap());
         let missing = SftpSettings { directory: server.path("nowhere").to_str().unwrap().into(), ..settings(&server) };
@@ -214,7 +214,7 @@ fn an_attempt_that_was_interrupted_at_any_step_is_completed_by_the_next() {
 }
 
 #[test]
-fn a_receiver_that_takes_the_files_away_at_once_gets_them_once() {
+fn a_receiver_that_takes_the_files_away_immediately_gets_them_once() {
     block_on(async {
         let (server, expected) = (Sshd::start(), expected().await);
         for step in 0.. {

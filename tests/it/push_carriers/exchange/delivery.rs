@@ -16,7 +16,7 @@ both_databases! {
     a_page_is_there_once_however_often_it_is_delivered,
     a_batch_that_was_delivered_with_other_rows_is_not_replaced,
     two_gateways_that_deliver_the_same_page_insert_it_once,
-    without_a_control_table_the_batch_of_the_rows_tells_that_it_is_there,
+    without_a_control_table_a_batch_is_found_by_its_rows,
     a_page_of_more_rows_than_a_statement_takes_is_complete,
     every_character_of_a_name_arrives,
 }
@@ -88,7 +88,7 @@ async fn two_gateways_that_deliver_the_same_page_insert_it_once(engine: Engine) 
     assert_eq!((front.count("t_grades").await, front.count("t_control").await), (200, 1));
 }
 
-async fn without_a_control_table_the_batch_of_the_rows_tells_that_it_is_there(engine: Engine) {
+async fn without_a_control_table_a_batch_is_found_by_its_rows(engine: Engine) {
     let front = Front::open(engine).await;
     let mut settings = front.settings();
     settings.control = None;

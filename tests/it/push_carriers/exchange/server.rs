@@ -23,7 +23,7 @@ pub const PASSWORD: &str = "wr1ter-pass";
 const TABLES: &str = "\
     CREATE TABLE t_grades (record_unique_identity varchar(100) NOT NULL, opt_type char(1) NOT NULL, exchange_flag smallint, \
         cd_time TIME_TYPE, source_dept_code varchar(20), env_flag smallint, ver integer, batch_no varchar(100), \
-        result varchar(20), reason varchar(10), note varchar(200), ztmc varchar(20), pjdj varchar(10)); \
+        result varchar(20), reason varchar(10), note varchar(200), ztmc varchar(40), pjdj varchar(10)); \
     CREATE TABLE t_usage (record_unique_identity varchar(100), opt_type char(1), exchange_flag char(1), cd_time varchar(30), \
         source_dept_code varchar(20), env_flag char(1), ver varchar(10), batch_no varchar(100), \
         result varchar(20), reason varchar(10), note varchar(200), tjq varchar(20), sqs varchar(20)); \

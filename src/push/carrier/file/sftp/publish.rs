@@ -169,10 +169,16 @@ async fn upload(sftp: &SftpSession, piece: &Piece<'_>, faults: &DiskFaults) -> R
 /// Why a file could not be written. A full disk has no code of its own in SFTP.
 async fn unwritten(sftp: &SftpSession, error: &SftpError, path: &str) -> Failed {
     let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
-    let full = sftp.fs_info(folder).await.ok().flatten().is_some_and(|disk| disk.blocks_avail == 0);
-    if full {
+    let disk = sftp.fs_info(folder).await.ok().flatten();
+    if disk.is_some_and(|disk| disk.blocks_avail == 0) {
         let why = format!("writing {path}: the server's disk is full: have its operator make room");
         return Failed::passing(FailureReason::DiskFull, why);
+    }
+    // The library returns a refused write as an error of the connection, which still answers.
+    if matches!(error, SftpError::IO(_)) && size(sftp, path).await.is_ok() {
+        let why =
+            format!("writing {path}: the server refuses it ({error}): its disk or our user's share of it may be full");
+        return Failed::passing(FailureReason::Disk, why);
     }
     sftp_failed(error, "writing", path)
 }
