@@ -294,7 +294,7 @@ mod tests {
         }
         for name in ["", "1A", "a b", "a>", "a:b", "xmlA", "-a", "×"] {
             let failed = file(&target, &[row("r:1", &[(name, "")])]).unwrap_err();
-            assert!(failed.detail.contains("no name of an XML element"), "{failed}");
+            assert!(failed.detail.contains("not a name of an XML element"), "{failed}");
         }
     }
 
