@@ -82,14 +82,12 @@ impl Entry {
     /// The reason, and the receiver's words. A rejection counts also with a reason that is not among ours.
     fn rejection(&self) -> (RejectReason, Option<String>) {
         let (reason, note) = (self.find(REASON), self.find(NOTE).map(cut));
-        match reason.map(str::parse) {
-            Some(Ok(reason)) => (reason, note),
-            // Nothing that the receiver wrote is lost: an operator reads it.
-            _ => {
-                let words: Vec<_> = reason.map(cut).into_iter().chain(note).collect();
-                (RejectReason::Other, (!words.is_empty()).then(|| words.join(": ")))
-            }
+        if let Some(Ok(reason)) = reason.map(str::parse) {
+            return (reason, note);
         }
+        // Nothing that the receiver wrote is lost: an operator reads it.
+        let words: Vec<_> = reason.map(cut).into_iter().chain(note).collect();
+        (RejectReason::Other, (!words.is_empty()).then(|| words.join(": ")))
     }
 
     /// The entry as a record that the receiver holds.
