@@ -166,6 +166,7 @@ impl App {
             }
         }));
         self.start_observation(&mut tasks, stopping);
+        self.start_push(&mut tasks, stopping);
         if let Some(portal) = &self.portal {
             let server = portal.server.clone();
             tasks.spawn(every(FILES_INTERVAL, stopping.clone(), move || {
@@ -262,7 +263,7 @@ fn context(failure: &Failure) -> &str {
 }
 
 /// Does some work periodically. A late tick delays the following ones, so that slow work never piles up.
-async fn every<F, Fut>(period: Duration, mut stopping: watch::Receiver<bool>, work: F)
+pub(super) async fn every<F, Fut>(period: Duration, mut stopping: watch::Receiver<bool>, work: F)
 where
     F: Fn() -> Fut + Send,
     Fut: Future<Output = ()> + Send,

@@ -8,10 +8,14 @@ mod observe;
 mod open;
 mod policies;
 mod portal;
+mod push;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicI64},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicI64},
+    },
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -29,6 +33,7 @@ use crate::{
     ledger::{Faults, HistoryMonitor, LedgerError, Recorder, Sealer},
     limits::{ByteBudget, Limits},
     outbox::Outbox,
+    push::{carrier::CarrierRefused, delivery::Deliveries, platform::PlatformsError},
     store::{DbError, Env, durability::DurabilityWatch},
     timekeeping::ClockMonitor,
 };
@@ -37,6 +42,7 @@ pub use log_reader::LogReader;
 pub use open::reference_tables;
 pub use policies::{clock_bounds, consent_policy, requirements};
 pub use portal::Portal;
+pub use push::deliveries;
 
 /// Why the gateway could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +61,12 @@ pub enum AppError {
     /// The models or catalogues are wrong.
     #[error("the models")]
     Models(#[source] LibraryError),
+    /// The platforms are wrong.
+    #[error("the platforms of [push]")]
+    Platforms(#[source] PlatformsError),
+    /// A platform cannot be reached as its file says.
+    #[error("the platforms of [push]")]
+    Carrier(#[source] CarrierRefused),
 }
 
 /// The rooms of the gateway.
@@ -91,6 +103,8 @@ pub struct App {
     pub log: LogReader,
     /// Events and outbound deliveries.
     pub outbox: Outbox,
+    /// Packages for platforms.
+    pub deliveries: Arc<Deliveries>,
     /// Files that departments upload.
     pub imports: Uploads,
     /// Whether the database keeps what it commits, as last examined.
@@ -105,6 +119,8 @@ pub struct App {
     key_file: KeyFile,
     /// The change number at which the keys were read.
     keys_at: AtomicI64,
+    /// The monotonic time before which no packages are made, after something could not be.
+    packages_after: Mutex<Option<Duration>>,
     /// Whether the answers of earlier epochs were looked for.
     lost_answers_reported: AtomicBool,
 }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicI64},
     },
     time::Duration,
@@ -11,7 +11,7 @@ use std::{
 use arc_swap::ArcSwap;
 
 use super::{
-    App, AppError, LogReader, Portal,
+    App, AppError, LogReader, Portal, deliveries,
     keys::{CheckpointKeys, key_set},
     policies::{
         Shared, answer_journal, byte_budget, clock_bounds, consent_policy, disclosure_policy, limit_policy,
@@ -34,6 +34,7 @@ use crate::{
     },
     limits::Limits,
     outbox::Outbox,
+    push::carrier::https::CurrentSigner,
     scoring::Model,
     store::{Env, durability::DurabilityWatch},
     timekeeping::ClockMonitor,
@@ -46,7 +47,8 @@ const ANSWER_LIMIT: Duration = Duration::from_millis(4250);
 impl App {
     /// Opens the rooms over a store whose schema is that of this build.
     pub async fn open(config: Config, env: Env) -> Result<Arc<Self>, AppError> {
-        Self::open_breakable(config, env, Faults::default()).await
+        // Boxed: it is larger than what callers should have on their stacks.
+        Box::pin(Self::open_breakable(config, env, Faults::default())).await
     }
 
     /// Opens the rooms so that a test can make the steps of a disclosure fail.
@@ -84,8 +86,13 @@ impl App {
             },
             disclosure_policy(&config),
         );
+        let live = keys.clone();
+        let signer: CurrentSigner = Arc::new(move || live.load().answer.clone());
+        let deliveries = Arc::new(deliveries(&config, &env, &library, &references, signer)?);
         let app = Self {
             clock_monitor,
+            deliveries,
+            packages_after: Mutex::default(),
             access,
             consents,
             disclosures,

@@ -152,7 +152,7 @@ impl Command {
             Self::Catalogue(args) => catalogue::run(args, ctx).await,
             Self::Model(args) => model::run(args, ctx),
             Self::Score(args) => score::run(args, ctx).await,
-            Self::Push(args) => push::run(args, ctx),
+            Self::Push(args) => push::run(args, ctx).await,
             Self::Objection(args) => objection::run(args, ctx).await,
             Self::Subject(args) => subject::run(args, ctx).await,
             Self::Ledger(args) => ledger::run(args, ctx).await,

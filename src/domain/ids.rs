@@ -137,6 +137,8 @@ ids! {
     ObjectionId = "obj";
     /// An outbox item, also the idempotency key of every attempt to deliver it.
     OutboxId = "out";
+    /// A package for a platform.
+    PackageId = "pkg";
     /// A grading run.
     RunId = "run";
     /// An access token (`jti`).

@@ -1,10 +1,10 @@
-//! A round as platforms receive it: the newest version of every assessment.
+//! A round as platforms receive it, with the newest version of every assessment.
 
 use super::{GradeWord, GradingError, Rounds, RunHead, documents::read_model_file, status::GRADED};
 use crate::{
     domain::{Day, Timestamp, money::MilliPoints},
     scoring::Scheme,
-    store::rounds,
+    store::rounds::{self, AssessmentRow},
 };
 
 /// How many results are read at a time.
@@ -26,7 +26,7 @@ pub struct InForceResult {
     pub evaluated_on: Day,
 }
 
-/// A run with the newest version of every assessment.
+/// A run as platforms receive it.
 #[derive(Debug, Clone)]
 pub struct InForceRound {
     pub head: RunHead,
@@ -42,37 +42,13 @@ pub struct InForceRound {
     pub model_digest: String,
     /// The digest of the results, before corrections.
     pub outcome_digest: String,
-    /// The assessments, in the order of codes of the engine.
-    pub results: Vec<InForceResult>,
 }
 
 impl Rounds {
-    /// A run with the newest version of every assessment; none for a run that was never published.
+    /// A run as platforms receive it.
     pub async fn in_force(&self, run_id: &str) -> Result<InForceRound, GradingError> {
         let run = self.find(run_id).await?;
         let model = read_model_file(&self.env.db, &run.model_digest, &run.id).await?;
-        let mut results: Vec<InForceResult> = Vec::new();
-        loop {
-            let after = results.last().map_or("", |result| result.code.as_str());
-            let page = rounds::published_page(&self.env.db.read("in_force"), &run.id, after, PAGE).await;
-            let page = page.map_err(GradingError::during("reading the assessments"))?;
-            if page.is_empty() {
-                break;
-            }
-            results.extend(page.into_iter().map(|row| {
-                let code = row.grade.as_deref().filter(|_| row.status == GRADED);
-                let grade = code.and_then(|code| model.scheme.grade(code));
-                InForceResult {
-                    grade: grade.map(GradeWord::from),
-                    code: row.subject_code,
-                    version: row.version,
-                    status: row.status,
-                    reason: row.reason,
-                    points: row.points.map(MilliPoints),
-                    evaluated_on: Timestamp::from_micros(row.made_at).day(),
-                }
-            }));
-        }
         Ok(InForceRound {
             model_name: model.name_zh,
             published_on: run.published_at.map(|at| Timestamp::from_micros(at).day()),
@@ -89,7 +65,45 @@ impl Rounds {
             valid_until: run.valid_until_on,
             model_digest: run.model_digest,
             outcome_digest: run.outcome_digest,
-            results,
         })
+    }
+
+    /// A page of the newest versions of a round's assessments, after a subject, in the engine's order of codes. None of a run
+    /// that was never published; an empty page is the end.
+    pub async fn results_in_force(
+        &self,
+        round: &InForceRound,
+        after: &str,
+    ) -> Result<Vec<InForceResult>, GradingError> {
+        let page = rounds::published_page(&self.env.db.read("in_force"), &round.head.run, after, PAGE).await;
+        let page = page.map_err(GradingError::during("reading the assessments"))?;
+        Ok(page.into_iter().map(|row| round.result(row)).collect())
+    }
+
+    /// The newest versions of the assessments of some subjects, by code. A subject that the round does not cover has none.
+    pub async fn results_in_force_of(
+        &self,
+        round: &InForceRound,
+        codes: &[String],
+    ) -> Result<Vec<InForceResult>, GradingError> {
+        let rows = rounds::published_of(&self.env.db.read("in_force"), &round.head.run, codes).await;
+        let rows = rows.map_err(GradingError::during("reading the assessments"))?;
+        Ok(rows.into_iter().map(|row| round.result(row)).collect())
+    }
+}
+
+impl InForceRound {
+    fn result(&self, row: AssessmentRow) -> InForceResult {
+        let code = row.grade.as_deref().filter(|_| row.status == GRADED);
+        let grade = code.and_then(|code| self.scheme.grade(code));
+        InForceResult {
+            grade: grade.map(GradeWord::from),
+            code: row.subject_code,
+            version: row.version,
+            status: row.status,
+            reason: row.reason,
+            points: row.points.map(MilliPoints),
+            evaluated_on: Timestamp::from_micros(row.made_at).day(),
+        }
     }
 }

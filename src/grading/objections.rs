@@ -17,6 +17,7 @@ use crate::{
         words::words,
     },
     ledger::{self, Action, Change},
+    outbox::{Event, EventBatch},
     store::{
         DbError, Tx,
         objections::{self, ObjectionRow},
@@ -103,6 +104,21 @@ pub struct ObjectionDone {
     pub changed: bool,
 }
 
+/// An objection to a subject's result was opened or decided: platforms leave its grade out, mark it, or get it again.
+#[derive(Debug, Serialize)]
+struct ObjectionChanged<'a> {
+    code: &'a str,
+    open: bool,
+}
+
+impl Event for ObjectionChanged<'_> {
+    const NAME: &'static str = "objection.changed";
+
+    fn ordering_key(&self) -> String {
+        self.code.to_owned()
+    }
+}
+
 fn parsed(row: ObjectionRow) -> Result<Objection, DbError> {
     let corrupt = |error: Malformed| DbError::corrupt("objections", error.0);
     Ok(Objection {
@@ -182,6 +198,7 @@ impl Rounds {
             decided_by: None,
         };
         objections::insert(&mut tx, &row).await.map_err(during())?;
+        self.write_event(&mut tx, of.subject, true).await?;
         let detail = json!({ "objection": row.id, "run": row.run_id, "due_on": row.due_on });
         let change = Change::of(detail).because(Some(of.reason));
         self.record_objection(&mut tx, of.actor, Action::ObjectionOpened, of.subject, change).await?;
@@ -225,6 +242,7 @@ impl Rounds {
             return Err(GradingError::ObjectionDecided { id: row.id });
         }
         objections::mark(&mut tx, &row.subject_code, false).await.map_err(during())?;
+        self.write_event(&mut tx, &row.subject_code, false).await?;
         let detail = json!({ "objection": row.id, "run": row.run_id, "outcome": of.outcome.as_str() });
         let change = Change::of(detail).because(Some(of.reason));
         self.record_objection(&mut tx, of.actor, Action::ObjectionDecided, &row.subject_code, change).await?;
@@ -240,6 +258,16 @@ impl Rounds {
         let during = || GradingError::during("listing the objections");
         let rows = objections::list(&self.env.db.read("objections"), all).await.map_err(during())?;
         rows.into_iter().map(parsed).collect::<Result<_, _>>().map_err(during())
+    }
+
+    /// Writes the event by which platforms that have the subject's grade are sent.
+    async fn write_event(&self, tx: &mut Tx, code: &str, open: bool) -> Result<(), GradingError> {
+        let during = || GradingError::during("writing the event of the objection");
+        let mut batch = EventBatch::new();
+        let event = ObjectionChanged { code, open };
+        // A code and a flag always serialize.
+        batch.add(&self.env, &event).map_err(|error| during()(DbError::corrupt("objections", error.to_string())))?;
+        batch.write(tx, self.env.now()).await.map_err(during())
     }
 
     /// Waits for the answers that are being recorded: those recorded later have the new mark (I2).

@@ -67,6 +67,16 @@ words! {
         ObjectionDecided = "objection_decided",
         /// A subject objected to its result: its grade is withheld.
         ObjectionOpened = "objection_opened",
+        /// A package for a platform was frozen: from now on it may leave.
+        PackageMade = "package_made",
+        /// A page that was given up is delivered again.
+        PageRedriven = "page_redriven",
+        /// Nothing is delivered to a platform from now on.
+        PlatformPaused = "platform_paused",
+        /// A platform gets its packages again.
+        PlatformResumed = "platform_resumed",
+        /// A row that a platform rejected is left as it is.
+        RowWaived = "row_waived",
         /// A PostgreSQL role was granted what serving needs.
         RoleGranted = "role_granted",
         /// A trial run was created.

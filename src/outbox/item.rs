@@ -1,6 +1,9 @@
 //! Items to deliver to a target: enqueue, lease, deliver, retry, give up, cancel.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde::Serialize;
 
@@ -12,6 +15,9 @@ use crate::{
         outbox::{self, AttemptEnd, ClaimedRow, NewRow},
     },
 };
+
+/// Items inserted by one statement.
+const PAGE: usize = 1_000;
 
 /// An item to enqueue.
 #[derive(Debug, Clone, Copy)]
@@ -65,8 +71,8 @@ pub struct Receipt {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// Selected headers of the response.
-    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-    pub headers: std::collections::BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
 }
 
 /// A failed attempt.
@@ -109,6 +115,35 @@ pub async fn enqueue(tx: &mut Tx, env: &Env, item: NewItem<'_>) -> Result<Outbox
     stored.parse().map_err(|error| DbError::corrupt(tx.operation(), error))
 }
 
+/// Enqueues many items of one target, all of them new, and returns their ids in order. Each is an ordering key, a deduplication
+/// key and a content.
+pub async fn enqueue_all(
+    tx: &mut Tx,
+    env: &Env,
+    (target, topic): (&str, &str),
+    items: &[[String; 3]],
+) -> Result<Vec<OutboxId>, DbError> {
+    // Positions of one key are assigned under a lock, so that they follow the order of commits.
+    let keys: BTreeSet<&str> = items.iter().map(|[key, ..]| key.as_str()).collect();
+    let locks: Vec<_> = keys.into_iter().map(|key| format!("outbox {target} {key}")).collect();
+    tx.lock_names(&locks).await?;
+    let last = outbox::last_positions(tx, target).await?;
+    let mut last: BTreeMap<String, i64> = last.into_iter().map(|row| (row.ordering_key, row.position)).collect();
+    let mut ids = Vec::with_capacity(items.len());
+    for page in items.chunks(PAGE) {
+        let rows = page.iter().map(|[key, idempotency, body]| {
+            let position = last.entry(key.clone()).or_default();
+            *position += 1;
+            let id = OutboxId::new(&*env.clock, &*env.entropy);
+            ids.push(id);
+            serde_json::json!([id, key, *position, idempotency, body])
+        });
+        let rows = serde_json::Value::from(rows.collect::<Vec<_>>()).to_string();
+        outbox::enqueue_all(tx, target, topic, rows, env.now()).await?;
+    }
+    Ok(ids)
+}
+
 /// Cancels all items of a removed target that are not delivered. An attempt that is running ends with its lease.
 pub async fn cancel(tx: &mut Tx, target: &str, now: Timestamp) -> Result<u64, DbError> {
     outbox::cancel(tx, target, now).await
@@ -123,9 +158,9 @@ pub async fn redrive(tx: &mut Tx, id: OutboxId, now: Timestamp) -> Result<(), Fa
 }
 
 impl Outbox {
-    /// Leases up to `limit` items to a worker. No other worker gets them until their outcome is reported or the lease
+    /// Leases up to `limit` items of a target, or of all, to a worker. No other worker gets them until their outcome is reported or the lease
     /// expires, as it does after a crash.
-    pub async fn claim(&self, owner: &str, limit: i64) -> Result<Vec<Lease>, Failure> {
+    pub async fn claim(&self, target: Option<&str>, owner: &str, limit: i64) -> Result<Vec<Lease>, Failure> {
         // A clock that is ahead would end the leases of workers that are still delivering (I10).
         self.env.require_clock()?;
         let (now, claimed_at) = (self.env.clock.now(), self.env.clock.monotonic());
@@ -133,7 +168,7 @@ impl Outbox {
         let mut tx = self.env.db.begin("outbox::claim").await?;
         // Expired leases end first, so that their items can be claimed in the same transaction.
         let expired = outbox::end_expired(&mut tx, self.policy.max_attempts(), now).await?;
-        let mut rows = outbox::claim(&mut tx, owner, now, until, limit).await?;
+        let mut rows = outbox::claim(&mut tx, target, owner, (now, until), limit).await?;
         tx.commit().await?;
         // Counted after the commit: what was rolled back has not happened.
         if expired > 0 {
@@ -143,6 +178,14 @@ impl Outbox {
         rows.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
         let ends = claimed_at + self.policy.lease;
         rows.into_iter().map(|row| Lease::of(row, ends)).collect()
+    }
+
+    /// Ends all leases of a target immediately, so that they need not expire: for its only worker, before it begins.
+    pub async fn release(&self, target: &str) -> Result<u64, Failure> {
+        let mut tx = self.env.db.begin("outbox::release").await?;
+        let released = outbox::release(&mut tx, target, self.policy.max_attempts(), self.env.now()).await?;
+        tx.commit().await?;
+        Ok(released)
     }
 
     /// Reports that an item reached its target. The receipt is kept even if the lease has expired.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 pub use event::{Event, EventBatch, StoredEvent, mark_routed};
-pub use item::{FailedAttempt, Lease, NewItem, Outcome, Receipt, cancel, enqueue, redrive};
+pub use item::{FailedAttempt, Lease, NewItem, Outcome, Receipt, cancel, enqueue, enqueue_all, redrive};
 pub use policy::Policy;
 
 /// The number of items and events that wait.

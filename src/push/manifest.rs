@@ -33,6 +33,9 @@ pub struct LeftOut {
     pub under_objection: usize,
     /// Natural persons whom the platform may not have.
     pub natural_persons: usize,
+    /// Subjects that have ended their agreement themselves, or whose licence was revoked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub closed: usize,
 }
 
 /// The mapping of the grades in a package.
@@ -100,6 +103,8 @@ pub(super) struct Contents {
     pub(super) file: DataFile,
     pub(super) left_out: LeftOut,
     pub(super) marked: usize,
+    /// Results with corrections, also of subjects that are left out.
+    pub(super) corrected: usize,
 }
 
 impl Manifest {
@@ -118,7 +123,7 @@ impl Manifest {
             dataset: platform.grades.as_ref().map(|grades| grades.dataset.clone()),
             made_at: now,
             // Version 1 is the publication; every correction raises it.
-            corrected: round.results.iter().filter(|result| result.version > 1).count(),
+            corrected: contents.corrected,
             run: round.head.run,
             kind: round.head.kind,
             period: round.head.period,

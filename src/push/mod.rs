@@ -11,11 +11,15 @@
 
 pub mod carrier;
 mod data;
+pub mod delivery;
 mod detached;
 mod exchange_message;
+mod grades;
+pub mod making;
 mod manifest;
 mod package;
 pub mod platform;
+mod unfit;
 mod verify;
 
 pub use detached::Detached;
@@ -27,7 +31,10 @@ use std::fmt;
 
 use platform::RenderError;
 
-use crate::{grading::GradingError, identity::SuiteError, ledger::LedgerError, scoring::SchemeRef, store::DbError};
+use crate::{
+    domain::Failure, grading::GradingError, identity::SuiteError, ledger::LedgerError, scoring::SchemeRef,
+    store::DbError,
+};
 
 /// The file name of the manifest.
 pub const MANIFEST: &str = "manifest.json";
@@ -54,12 +61,38 @@ pub enum PushError {
     /// The platform has no package of grades.
     #[error("{platform} receives no grades: its file has no [grades]")]
     NoGrades { platform: String },
+    /// The platform has no package of counts.
+    #[error("{platform} receives no counts of use: its file has no [usage]")]
+    NoUsage { platform: String },
     /// Records cannot be rendered by the fields of the platform.
     #[error("{0}")]
     Records(Box<UnfitRecords>),
     /// The run is not the round in force.
     #[error("the run {run} is {state}: only the round in force is exported")]
     NotInForce { run: String, state: String },
+    /// Packages are not delivered to the platform.
+    #[error("{platform} gets no packages: [push] deliver_to names {}", if .active.is_empty() { "none" } else { .active })]
+    NotActive {
+        platform: String,
+        /// The platforms that get packages.
+        active: String,
+    },
+    /// The carrier of a platform failed.
+    #[error("{platform}: {failed}")]
+    Carrier {
+        platform: String,
+        #[source]
+        failed: carrier::Failed,
+    },
+    /// A reason is missing or too long.
+    #[error("a reason has 1 to {longest} characters, on one line, without characters that cannot be seen")]
+    Reason { longest: usize },
+    /// The events could not be read or marked.
+    #[error("the outbox failed: {}", .0.public)]
+    Outbox(Failure),
+    /// Another process makes packages.
+    #[error("another process is making packages: try again when it has finished")]
+    Busy,
     /// The mapping of the platform does not cover the scheme of the run.
     #[error("{0}")]
     NotCovered(Box<NotCovered>),
@@ -128,3 +161,10 @@ impl fmt::Display for UnfitRecords {
 }
 
 impl std::error::Error for UnfitRecords {}
+
+impl PushError {
+    /// Adds the step to an error of the store.
+    fn store(step: &'static str) -> impl Fn(DbError) -> Self {
+        move |source| Self::Store { step, source }
+    }
+}

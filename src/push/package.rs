@@ -1,31 +1,24 @@
 //! A package: a data file, a manifest with its digest, and a detached signature over the manifest.
 
 use super::{
-    NotCovered, PushError, UnfitRecords,
+    PushError,
     data::Data,
     detached::sign,
+    grades::{RecordVersion, Terms, check_allowed, mapping_of, must_be_in_force, record_id},
     manifest::{Contents, DataFile, LeftOut, Manifest, sha256},
-    platform::{
-        Admission, Evaluator, Exclusion, Fields, GradeRow, GradeValue, Operation, PackageRow, Platform, RenderError,
-    },
+    platform::{Admission, Evaluator, Exclusion, Operation, Platform},
+    unfit::Unfit,
 };
 use crate::{
-    domain::{Actor, Day, Kind, Kinds, Region, canonical::canonical, region::RegionTable},
-    grading::{InForceResult, InForceRound, Library, Rounds},
+    domain::{Actor, Kinds, canonical::canonical, region::RegionTable},
+    grading::{InForceResult, Library, Rounds},
     identity::SharedSigner,
     ledger::{self, Action, Change},
-    scoring::{Mapping, ReceiverGrade, SchemeRef},
     store::{Env, subjects, subjects::SubjectRow},
 };
 
 /// The number of subjects that are read at a time.
 const PAGE: usize = 500;
-
-/// How many records that do not fit are named in the error.
-const UNFIT_NAMED: usize = 10;
-
-/// The remark of a record with the mark of an open objection.
-const UNDER_OBJECTION: &str = "异议处理中";
 
 /// The files of a package.
 #[derive(Debug)]
@@ -47,26 +40,13 @@ pub struct Exported {
     pub manifest: Manifest,
 }
 
-/// The inputs of a package.
-struct Terms<'a> {
-    round: &'a InForceRound,
-    kind: Option<&'a Kind>,
-    platform: &'a Platform,
-    /// The mapping table, where the file of the platform names a mapping.
-    mapping: Option<&'a Mapping>,
-    evaluator: &'a Evaluator,
-    regions: &'a RegionTable,
-    today: Day,
-}
-
 /// A package under construction.
 struct Draft {
     data: Data,
     left_out: LeftOut,
     marked: usize,
-    unfit: usize,
-    /// The first records that do not fit.
-    first_unfit: Vec<RenderError>,
+    corrected: usize,
+    unfit: Unfit,
 }
 
 /// Makes packages.
@@ -94,26 +74,30 @@ impl Exporter {
         let round = rounds.in_force(run).await.map_err(PushError::Grading)?;
         let kind = self.kinds.find(&round.head.kind);
         let fields = check_allowed(&round, kind, platform)?;
-        let mapping = self.mapping(&round, platform)?;
+        must_be_in_force(&round)?;
+        let mapping = mapping_of(&self.library, &round, platform)?;
         let now = self.env.clock.now();
         let (evaluator, regions) = (&self.evaluator, &self.regions);
         let terms = Terms { round: &round, kind, platform, mapping, evaluator, regions, today: now.day() };
         let form = platform.carrier.file_form();
         let data = Data::new(form, fields)?;
-        let mut draft = Draft { data, left_out: LeftOut::default(), marked: 0, unfit: 0, first_unfit: Vec::new() };
+        let mut draft = Draft { data, left_out: LeftOut::default(), marked: 0, corrected: 0, unfit: Unfit::default() };
+        let mut after = String::new();
         // By pages, so that the files of all subjects are never in memory together.
-        for page in round.results.chunks(PAGE) {
-            self.add_page(&terms, page, &mut draft).await?;
+        loop {
+            let results = rounds.results_in_force(&round, &after).await.map_err(PushError::Grading)?;
+            let Some(last) = results.last() else { break };
+            after.clone_from(&last.code);
+            for page in results.chunks(PAGE) {
+                self.add_page(&terms, page, &mut draft).await?;
+            }
         }
-        if draft.unfit > 0 {
-            let unfit = UnfitRecords { run: round.head.run, count: draft.unfit, first: draft.first_unfit };
-            return Err(PushError::Records(Box::new(unfit)));
-        }
+        draft.unfit.check(&round.head.run)?;
         let records = draft.data.records;
         let data = draft.data.finish()?;
         let data_name = format!("{}-{}.{}", round.head.kind, round.head.period, form.0.extension());
         let file = DataFile { name: data_name.clone(), sha256: sha256(&data), bytes: data.len(), records };
-        let contents = Contents { file, left_out: draft.left_out, marked: draft.marked };
+        let contents = Contents { file, left_out: draft.left_out, marked: draft.marked, corrected: draft.corrected };
         let manifest = Manifest::of(round, platform, mapping, contents, now);
         // Canonical, so that a reader that writes the manifest again gets the bytes that were signed.
         let bytes = serde_json::to_value(&manifest).map_err(|error| PushError::Form(error.to_string()))?;
@@ -124,37 +108,16 @@ impl Exporter {
         Ok(Exported { package: Package { data_name, data, manifest: bytes, signature }, manifest })
     }
 
-    /// The mapping table for the scheme of a round. Refused where the platform's mapping does not cover the scheme.
-    fn mapping(&self, round: &InForceRound, platform: &Platform) -> Result<Option<&Mapping>, PushError> {
-        let Some(mapping) = platform.mapping.as_deref() else { return Ok(None) };
-        let from = SchemeRef { scheme: round.scheme.id.clone(), version: round.scheme.version };
-        let not_covered = |why: String| {
-            let (run, scheme) = (round.head.run.clone(), from.clone());
-            let (platform, mapping) = (platform.id.clone(), mapping.to_owned());
-            PushError::NotCovered(Box::new(NotCovered { run, scheme, platform, mapping, why }))
-        };
-        let table = self.library.mapping(&from, mapping).ok_or_else(|| {
-            let tables = self.library.mappings().filter(|table| table.receiver() == mapping);
-            let schemes: Vec<String> = tables.map(|table| table.from().to_string()).collect();
-            not_covered(match schemes.as_slice() {
-                [] => "no table in force belongs to it".to_owned(),
-                some => format!("it has tables for {}", some.join(", ")),
-            })
-        })?;
-        table.check_against(&round.scheme).map_err(|refused| {
-            not_covered(format!("the scheme was changed since the run, and its version was not raised: {refused}"))
-        })?;
-        Ok(Some(table))
-    }
-
     async fn add_page(&self, terms: &Terms<'_>, page: &[InForceResult], draft: &mut Draft) -> Result<(), PushError> {
         let codes: Vec<&str> = page.iter().map(|result| result.code.as_str()).collect();
         let files = subjects::list(&self.env.db.read("export"), &codes).await;
         let files = files.map_err(|source| PushError::Store { step: "reading the subjects", source })?;
         for result in page {
+            // Version 1 is the publication; every correction raises it.
+            draft.corrected += usize::from(result.version > 1);
             // A subject that is no longer registered has no file, and the platform could not identify it.
             let Some(file) = files.iter().find(|file| file.code == result.code) else { continue };
-            terms.add(result, file, draft)?;
+            draft.add(terms, result, file)?;
         }
         Ok(())
     }
@@ -174,111 +137,36 @@ impl Exporter {
     }
 }
 
-/// Refuses a round that the platform may not have, before anything is read. Returns the fields of its records.
-fn check_allowed<'p>(
-    round: &InForceRound,
-    kind: Option<&Kind>,
-    platform: &'p Platform,
-) -> Result<&'p Fields<GradeValue>, PushError> {
-    let (id, of_kind) = (platform.id.clone(), round.head.kind.clone());
-    let Some(fields) = &platform.grades else { return Err(PushError::NoGrades { platform: id }) };
-    if !platform.kinds.contains(&of_kind) {
-        return Err(PushError::NotForPlatform { platform: id, kind: of_kind, allowed: platform.kinds.join(", ") });
-    }
-    if !platform.may_show(kind) {
-        return Err(PushError::NotPublishable { platform: id, kind: of_kind });
-    }
-    // A trial or an open round may still change; a superseded one is no longer in force.
-    if round.head.state != "published" {
-        return Err(PushError::NotInForce { run: round.head.run.clone(), state: round.head.state.clone() });
-    }
-    Ok(fields)
-}
-
-impl Terms<'_> {
+impl Draft {
     /// Adds the record of a subject, or counts why it is not there.
-    fn add(&self, result: &InForceResult, file: &SubjectRow, draft: &mut Draft) -> Result<(), PushError> {
-        // Judged on the present file and not on the round, which knows nothing of objections that came later.
-        let objected = file.under_objection != 0;
-        let named = match self.platform.admission(self.kind, file.uscc.as_deref(), objected) {
+    fn add(&mut self, terms: &Terms<'_>, result: &InForceResult, file: &SubjectRow) -> Result<(), PushError> {
+        let named = match terms.admission(file) {
             Admission::LeftOut(Exclusion::UnderObjection) => {
-                draft.left_out.under_objection += 1;
+                self.left_out.under_objection += 1;
                 return Ok(());
             }
             Admission::LeftOut(Exclusion::NaturalPerson) => {
-                draft.left_out.natural_persons += 1;
+                self.left_out.natural_persons += 1;
+                return Ok(());
+            }
+            Admission::LeftOut(Exclusion::Closed) => {
+                self.left_out.closed += 1;
                 return Ok(());
             }
             Admission::Named => true,
             // A sole trader's code and a person's name are personal; the national code identifies it to a department.
             Admission::CodeOnly => false,
         };
-        let record_id = format!("{}:{}", self.round.head.run, result.code);
-        let row = self.row(&record_id, result, file, named)?;
-        match self.platform.render_grade(&row) {
+        let record_id = record_id(terms.round, &result.code);
+        let operation = if result.version > 1 { Operation::Update } else { Operation::Insert };
+        let of = RecordVersion { record_id: &record_id, version: result.version, operation };
+        match terms.platform.render_grade(&terms.row(of, result, file, named)?) {
             Ok(record) => {
-                draft.marked += usize::from(objected);
-                draft.data.add(&record)?;
+                self.marked += usize::from(file.under_objection != 0);
+                self.data.add(&record)?;
             }
-            // Collected, so that a person sees more than the first.
-            Err(error) => {
-                draft.unfit += 1;
-                if draft.first_unfit.len() < UNFIT_NAMED {
-                    draft.first_unfit.push(error);
-                }
-            }
+            Err(error) => self.unfit.add(error),
         }
         Ok(())
     }
-
-    /// The row of a subject, with its name and code only where the platform may have them.
-    fn row<'a>(
-        &'a self,
-        record_id: &'a str,
-        result: &'a InForceResult,
-        file: &'a SubjectRow,
-        named: bool,
-    ) -> Result<GradeRow<'a>, PushError> {
-        let Self { round, platform, .. } = self;
-        let theirs = match (self.mapping, &result.grade) {
-            (Some(mapping), Some(grade)) => Some(receiver_grade(mapping, &grade.code)?),
-            _ => None,
-        };
-        let head = &round.head;
-        let region = file.region.parse::<Region>().ok().and_then(|code| self.regions.find(code, self.today));
-        let objected = file.under_objection != 0;
-        Ok(GradeRow {
-            // The evaluation is the batch (评价批次): corrections belong to it too.
-            package: PackageRow { batch: &head.run, evaluator: self.evaluator, period: &head.period, kind: &head.kind },
-            record_id,
-            version: result.version,
-            operation: if result.version > 1 { Operation::Update } else { Operation::Insert },
-            evaluation_name: &round.model_name,
-            scheme: &head.scheme,
-            object_type: self.kind.and_then(|kind| kind.object_type),
-            code: &result.code,
-            uscc: file.uscc.as_deref().filter(|_| named),
-            name: Some(file.name.as_str()).filter(|_| named),
-            region: &file.region,
-            region_name: region.map(|region| region.name.as_str()),
-            status: &result.status,
-            reason: result.reason.as_deref(),
-            grade: result.grade.as_ref().filter(|_| platform.own_grade),
-            receiver_grade: theirs,
-            points: result.points.filter(|_| platform.points),
-            evaluated_on: result.evaluated_on,
-            valid_from: round.published_on,
-            valid_until: round.valid_until.as_deref().and_then(|day| day.parse().ok()),
-            published_on: round.published_on,
-            under_objection: objected,
-            remark: objected.then_some(UNDER_OBJECTION),
-        })
-    }
-}
-
-/// The platform's grade for a grade. The table was checked against the scheme of the round, so a missing grade is an internal
-/// error; it must not lead to a record without a grade.
-fn receiver_grade<'m>(mapping: &'m Mapping, grade: &str) -> Result<&'m ReceiverGrade, PushError> {
-    let missing = || format!("the table from {} for {} lacks the grade {grade}", mapping.from(), mapping.receiver());
-    mapping.grade(grade).ok_or_else(|| PushError::Form(missing()))
 }

@@ -59,6 +59,12 @@ pub const RIGHTS: &[(&str, &str)] = &[
     ("core.outbox_events", PASSING),
     ("core.outbox_items", STATE),
     ("core.outbox_attempts", STATE),
+    ("core.push_platforms", STATE),
+    // A package whose maker was killed is deleted before it is made again.
+    ("core.push_packages", PASSING),
+    ("core.push_pages", PASSING),
+    ("core.push_rows", PASSING),
+    ("core.push_scheduled", APPEND),
     ("bulk.settlements", BATCH),
     ("bulk.fact_chunks", BATCH),
     ("bulk.fact_documents", BATCH),

@@ -56,6 +56,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(20, "0020_objections", bulk: false),
     migration!(21, "0021_run_method", bulk: false),
     migration!(22, "0022_subject_statuses", bulk: false),
+    migration!(23, "0023_push", bulk: false),
 ];
 
 record! {

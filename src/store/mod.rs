@@ -33,6 +33,7 @@ pub mod objections;
 pub mod outbox;
 pub mod pair;
 pub mod personal;
+pub mod push;
 pub mod restoration;
 pub mod rounds;
 pub mod runs;

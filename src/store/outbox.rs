@@ -68,6 +68,13 @@ record! {
 
 record! { struct IdRow { id: String } }
 record! { struct NumberRow { number: i64 } }
+record! {
+    /// The last position of an ordering key.
+    pub struct PositionRow {
+        pub ordering_key: String,
+        pub position: i64,
+    }
+}
 
 /// An item to insert.
 #[derive(Debug, Clone, Copy)]
@@ -116,6 +123,22 @@ const ENQUEUE: &str = "/* outbox::enqueue */
            CAST($5 AS TEXT), CAST($6 AS TEXT), 'queued', 0, 0, CAST($7 AS BIGINT), CAST($7 AS BIGINT)
     FROM outbox_items WHERE target = $3 AND ordering_key = $4
     ON CONFLICT (target, idempotency) DO NOTHING";
+const LAST_POSITIONS: &str = "/* outbox::last_positions */
+    SELECT ordering_key, MAX(position) AS position FROM outbox_items WHERE target = $1 GROUP BY ordering_key";
+const ENQUEUE_ALL: &str = "/* outbox::enqueue_all */
+    INSERT INTO outbox_items (id, topic, target, ordering_key, position, idempotency, body, state, attempts, tries,
+                              due_at, created_at)
+    SELECT value->>0, CAST($2 AS TEXT), CAST($3 AS TEXT), value->>1, CAST(value->>2 AS BIGINT), value->>3, value->>4,
+           'queued', 0, 0, CAST($4 AS BIGINT), CAST($4 AS BIGINT)
+    FROM json_rows($1)";
+// Attempts first: they are found by the leases that the next statement ends.
+const RELEASE_ATTEMPTS: &str = "/* outbox::release_attempts */
+    UPDATE outbox_attempts SET outcome = 'lost', ended_at = $2
+    WHERE outcome = 'running' AND item_id IN (SELECT id FROM outbox_items WHERE state = 'leased' AND target = $1)";
+const RELEASE: &str = "/* outbox::release */
+    UPDATE outbox_items SET state = CASE WHEN tries >= $3 THEN 'dead' ELSE 'retry' END, due_at = $2,
+        lease_owner = NULL, lease_until_at = NULL
+    WHERE state = 'leased' AND target = $1";
 const FIND: &str = "/* outbox::find */ SELECT id FROM outbox_items WHERE target = $1 AND idempotency = $2";
 const END_EXPIRED_ATTEMPTS: &str = "/* outbox::end_expired_attempts */
     UPDATE outbox_attempts SET outcome = 'lost', ended_at = $1
@@ -132,7 +155,8 @@ const END_EXPIRED: &str = "/* outbox::end_expired */
 const CLAIM: &str = "/* outbox::claim */
     WITH due AS MATERIALIZED (
         SELECT i.id FROM outbox_items i
-        WHERE i.state IN ('queued', 'retry') AND i.due_at <= $2 AND NOT EXISTS (
+        WHERE i.state IN ('queued', 'retry') AND i.due_at <= $2 AND (CAST($5 AS TEXT) IS NULL OR i.target = $5)
+          AND NOT EXISTS (
             SELECT 1 FROM outbox_items e WHERE e.target = i.target AND e.ordering_key = i.ordering_key
                 AND e.position < i.position AND e.state NOT IN ('delivered', 'cancelled'))
         ORDER BY i.due_at, i.id LIMIT $4 FOR UPDATE SKIP LOCKED)
@@ -204,6 +228,22 @@ pub async fn enqueue(tx: &mut Tx, row: NewRow<'_>, now: Timestamp) -> Result<Str
     tx.fetch_one::<IdRow>(FIND, args![row.target, row.idempotency]).await.map(|row| row.id)
 }
 
+/// The last position of each ordering key of a target.
+pub async fn last_positions(tx: &mut Tx, target: &str) -> Result<Vec<PositionRow>, DbError> {
+    tx.fetch_all(LAST_POSITIONS, args![target]).await
+}
+
+/// Inserts new items of a target: a JSON array of arrays of id, ordering key, position, idempotency key and body.
+pub async fn enqueue_all(tx: &mut Tx, target: &str, topic: &str, rows: String, now: Timestamp) -> Result<(), DbError> {
+    tx.execute(ENQUEUE_ALL, args![rows, topic, target, now]).await.map(drop)
+}
+
+/// Ends all leases of a target, whose only worker begins again.
+pub async fn release(tx: &mut Tx, target: &str, tries: i64, now: Timestamp) -> Result<u64, DbError> {
+    tx.execute(RELEASE_ATTEMPTS, args![target, now]).await?;
+    tx.execute(RELEASE, args![target, now, tries]).await
+}
+
 /// Ends expired leases; items without tries left become dead.
 pub async fn end_expired(tx: &mut Tx, tries: i64, now: Timestamp) -> Result<u64, DbError> {
     // Attempts first: they are found by the leases that the next statement ends.
@@ -211,15 +251,15 @@ pub async fn end_expired(tx: &mut Tx, tries: i64, now: Timestamp) -> Result<u64,
     tx.execute(END_EXPIRED, args![now, tries]).await
 }
 
-/// Leases items that are due, from `now` until a time.
+/// Leases items of a target, or of all, that are due, from `now` until a time.
 pub async fn claim(
     tx: &mut Tx,
+    target: Option<&str>,
     owner: &str,
-    now: Timestamp,
-    until: Timestamp,
+    (now, until): (Timestamp, Timestamp),
     most: i64,
 ) -> Result<Vec<ClaimedRow>, DbError> {
-    let rows: Vec<ClaimedRow> = tx.fetch_all(CLAIM, args![owner, now, until, most]).await?;
+    let rows: Vec<ClaimedRow> = tx.fetch_all(CLAIM, args![owner, now, until, most, target]).await?;
     if !rows.is_empty() {
         let started: Vec<_> = rows.iter().map(|row| serde_json::json!([row.id, row.attempts])).collect();
         tx.execute(BEGIN_ATTEMPTS, args![serde_json::Value::from(started).to_string(), owner, now]).await?;

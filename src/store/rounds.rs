@@ -360,3 +360,17 @@ pub async fn regional_results_page(
 ) -> Result<Vec<RegionalResultRow>, DbError> {
     read.fetch_all(if is_round { ROUND_RESULTS } else { TRIAL_RESULTS }, args![run_id, after, limit]).await
 }
+
+const PUBLISHED_OF: &str = "/* rounds::published_of */
+    SELECT a.subject_code, a.version, a.status, a.reason, a.grade, a.points, a.level_points, a.made_at
+    FROM json_rows($1) JOIN assessments a ON a.subject_code = value->>'c'
+    WHERE a.run_id = CAST($2 AS TEXT)
+      AND a.version = (SELECT MAX(b.version) FROM assessments b
+                       WHERE b.run_id = a.run_id AND b.subject_code = a.subject_code)
+    ORDER BY a.subject_code";
+
+/// The newest assessments of some subjects of a round.
+pub async fn published_of(read: &Read<'_>, run_id: &str, codes: &[String]) -> Result<Vec<AssessmentRow>, DbError> {
+    let rows: Vec<_> = codes.iter().map(|code| serde_json::json!({ "c": code })).collect();
+    read.fetch_all(PUBLISHED_OF, args![serde_json::Value::Array(rows).to_string(), run_id]).await
+}

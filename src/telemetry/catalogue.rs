@@ -111,6 +111,13 @@ metrics_list! {
     ])] "Problem documents by code.";
     Gauge "medcredit_process_open_files" [] "Open file descriptors of the process.";
     Gauge "medcredit_process_open_files_limit" [] "The most file descriptors that the process may open.";
+    Counter "medcredit_push_answers_total" [open("platform"), closed("verdict", &["accepted", "rejected"])] "Rows that platforms answered.";
+    Gauge "medcredit_push_dead_pages" [open("platform")] "Pages that were given up.";
+    Gauge "medcredit_push_oldest_seconds" [open("platform")] "The age of the oldest open package.";
+    Gauge "medcredit_push_overdue_packages" [open("platform")] "Packages that should have been answered by now.";
+    Counter "medcredit_push_pages_total" [open("platform"), closed("outcome", &["delivered", "retry", "dead", "lost"])] "Attempts to deliver a page.";
+    Gauge "medcredit_push_rows" [open("platform"), closed("state", &["open", "rejected"])] "Rows that are not answered, or rejected and not resolved.";
+    Gauge "medcredit_push_stopped" [open("platform")] "1 while nothing is delivered to a platform, else 0.";
     Counter "medcredit_refused_total" [LISTENERS, closed("reason", &[
         "body_too_large", "body_too_slow", "certificate_refused", "clock_untrusted", "evicted", "framing", "host_invalid",
         "request_timeout", "state_unknown", "too_many_connections", "too_many_connections_of_address",

@@ -386,11 +386,15 @@ async fn a_lease_ends_by_the_time_that_passes(store: TestStore) {
     let mut tx = app.store.db.begin("test").await.unwrap();
     outbox::enqueue(&mut tx, &app.store.env(), item).await.unwrap();
     tx.commit().await.unwrap();
-    let lease = app.app.outbox.claim("worker", 1).await.unwrap().remove(0);
+    let lease = app.app.outbox.claim(None, "worker", 1).await.unwrap().remove(0);
     other.set_ahead(&app, 2 * HOUR);
-    assert_eq!(other.app.outbox.claim("other", 1).await.unwrap_err().code, "clock_untrusted", "it is still leased");
+    assert_eq!(
+        other.app.outbox.claim(None, "other", 1).await.unwrap_err().code,
+        "clock_untrusted",
+        "it is still leased"
+    );
     other.set_ahead(&app, 0);
-    assert!(other.app.outbox.claim("other", 1).await.unwrap().is_empty());
+    assert!(other.app.outbox.claim(None, "other", 1).await.unwrap().is_empty());
     let clock = &app.store.clock;
     clock.set(clock.now().moved_by(-10 * MINUTE));
     assert!(!lease.is_over(&**clock));

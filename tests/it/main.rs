@@ -42,6 +42,7 @@ mod portal;
 mod problems;
 mod push;
 mod push_carriers;
+mod push_delivery;
 mod readme;
 mod scoring;
 mod storage;

@@ -1,7 +1,12 @@
-//! `medcredit push check|list`: platforms that receive grades.
+//! `medcredit push ...`: platforms that receive grades, and their packages.
 
+mod acts;
 mod check;
 mod list;
+mod plan;
+mod run;
+mod site;
+mod status;
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +19,7 @@ use crate::{
     push::platform::{Evaluator, Platforms, PlatformsError, Reference},
 };
 
-/// Check and list the platforms that receive grades.
+/// Deliver grades to platforms: check their files, make and deliver packages, work on what they reject.
 #[derive(Debug, clap::Args)]
 pub(super) struct PushCommand {
     #[command(subcommand)]
@@ -30,6 +35,50 @@ enum Verb {
     },
     /// List the platforms in force: what they may have, when, and by which carrier
     List {
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what a package would contain, who is left out and why, and what differs from what the platform has
+    Plan(plan::PlanCommand),
+    /// Make the packages that are due, deliver them and read the platforms' answers
+    Run(run::Delivery),
+    /// Show what platforms were sent, what they answered, and what is in the way
+    Status {
+        /// Platforms [default: all that get packages]
+        platforms: Vec<String>,
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the rows that platforms rejected, and the pages that were given up
+    Rejects {
+        /// Platforms [default: all that get packages]
+        platforms: Vec<String>,
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send rejected rows again, as they would be now, or pages that were given up
+    Retry(acts::Retry),
+    /// Leave a rejected row as it is, for a reason
+    Waive(acts::Waive),
+    /// Deliver nothing to a platform until it is resumed
+    Pause(acts::Pause),
+    /// Deliver to a paused platform again; to one that failed, immediately
+    Resume(acts::Resume),
+    /// Compare what a platform lists with what it should hold, record by record
+    Reconcile {
+        /// The platform
+        platform: String,
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List who holds which version of a subject's records
+    Holders {
+        /// The subject's code
+        subject: String,
         /// Print as JSON
         #[arg(long)]
         json: bool,
@@ -88,11 +137,20 @@ pub(in crate::cli) fn unknown_as_usage(error: PlatformsError) -> anyhow::Error {
     }
 }
 
-pub(super) fn run(args: PushCommand, ctx: &Context) -> anyhow::Result<()> {
-    let tables = Tables::load(ctx)?;
+pub(super) async fn run(args: PushCommand, ctx: &Context) -> anyhow::Result<()> {
     match args.verb {
-        Verb::Check { files } if files.is_empty() => check::in_force(&tables, ctx),
-        Verb::Check { files } => check::files(&tables, &files, ctx),
-        Verb::List { json } => list::run(&tables, json, ctx),
+        Verb::Check { files } if files.is_empty() => check::in_force(&Tables::load(ctx)?, ctx),
+        Verb::Check { files } => check::files(&Tables::load(ctx)?, &files, ctx),
+        Verb::List { json } => list::run(&Tables::load(ctx)?, json, ctx),
+        Verb::Plan(args) => plan::run(&args, ctx).await,
+        Verb::Run(args) => run::run(&args, ctx).await,
+        Verb::Status { platforms, json } => status::status(&platforms, json, ctx).await,
+        Verb::Rejects { platforms, json } => acts::rejects(&platforms, json, ctx).await,
+        Verb::Retry(args) => acts::retry(&args, ctx).await,
+        Verb::Waive(args) => acts::waive(&args, ctx).await,
+        Verb::Pause(args) => acts::pause(&args, ctx).await,
+        Verb::Resume(args) => acts::resume(&args, ctx).await,
+        Verb::Reconcile { platform, json } => status::reconcile(&platform, json, ctx).await,
+        Verb::Holders { subject, json } => status::subject(&subject, json, ctx).await,
     }
 }

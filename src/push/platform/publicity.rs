@@ -14,6 +14,8 @@ pub enum Exclusion {
     UnderObjection,
     /// It is a natural person, whom the platform may not have.
     NaturalPerson,
+    /// It has ended its agreement itself, or its licence was revoked: it provides no services any more.
+    Closed,
 }
 
 /// What a platform may have of a subject.

@@ -59,6 +59,11 @@ const CHANGES: &[&str] = &[
     "migrate",
     "objection decide",
     "objection open",
+    "push pause",
+    "push resume",
+    "push retry",
+    "push run",
+    "push waive",
     "score correct",
     "score discard",
     "score export",
@@ -115,7 +120,12 @@ const WITHOUT_ENTRY: &[&str] = &[
     "model show",
     "openapi",
     "push check",
+    "push holders",
     "push list",
+    "push plan",
+    "push reconcile",
+    "push rejects",
+    "push status",
     "score bias",
     "score compare",
     "objection list",
@@ -422,6 +432,43 @@ async fn grades(site: &mut Site, code: &str) {
     site.leaves(1, "score correct", &[code, "--reason", "a penalty came late"]).await;
 }
 
+/// Packages for a platform that takes files, and rejects two rows.
+async fn packages(site: &mut Site) {
+    let platform = "enterprise-publicity";
+    let mut config = std::fs::read_to_string(site.path("gateway.toml")).unwrap();
+    config.push_str("[push]\nevaluator = '示范市医疗保障局'\nevaluator_uscc = '11330300MB1234A561'\n");
+    config.push_str(&format!("deliver_to = ['{platform}']\n"));
+    std::fs::write(site.path("gateway.toml"), config).unwrap();
+    let folder = site.path("outgoing/enterprise-publicity");
+    std::fs::create_dir_all(folder.join("receipts")).unwrap();
+    std::fs::create_dir_all(site.path("platforms")).unwrap();
+    site.leaves(0, "push plan", &[]).await;
+    site.leaves(1, "push run", &[]).await;
+    let data = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+    let data = data.filter(|path| path.extension().is_some_and(|ending| ending == "xml")).min().unwrap();
+    let text = std::fs::read_to_string(&data).unwrap();
+    let records: Vec<&str> = text.split("<唯一标识>").skip(1).map(|rest| rest.split('<').next().unwrap()).collect();
+    let receipts: String = records.iter().take(2).map(|record| format!("{record},1,rejected,R02,unknown\n")).collect();
+    let name = format!("{}.csv", data.file_stem().unwrap().to_str().unwrap());
+    std::fs::write(folder.join("receipts").join(name), format!("record_id,version,verdict,reason,note\n{receipts}"))
+        .unwrap();
+    let config = site.name("gateway.toml");
+    let outcome =
+        medcredit_with_input(site.clock.clone(), &["--config", &config, "push", "run", "--operator", "lin"], "").await;
+    assert_eq!(outcome.code, cli::FAILED, "{}{}", outcome.out, outcome.err);
+    assert!(outcome.err.contains("2 rows are rejected"), "{}", outcome.err);
+    site.leaves(1, "push waive", &[platform, records[0], "--reason", "known there under another name"]).await;
+    site.leaves(1, "push retry", &[platform, records[1]]).await;
+    site.leaves(1, "push pause", &[platform, "--reason", "maintenance"]).await;
+    site.leaves(1, "push resume", &[platform]).await;
+    site.leaves(0, "push status", &[]).await;
+    let listed = site.leaves(0, "push rejects", &[]).await.out;
+    assert_eq!(listed, "nothing is rejected or given up\n");
+    let code = records[1].rsplit(':').next().unwrap();
+    let held = site.leaves(0, "push holders", &[code]).await.out;
+    assert!(held.contains("version 2 I open"), "{held}");
+}
+
 #[test]
 fn every_command_leaves_one_entry_for_each_change() {
     block_on(async {
@@ -430,6 +477,7 @@ fn every_command_leaves_one_entry_for_each_change() {
         let (code, uscc) = import(&mut site).await;
         consents(&mut site, &code, &uscc).await;
         grades(&mut site, &code).await;
+        packages(&mut site).await;
         site.leaves(1, "clock accept", &["--reason", "checked with the time signal"]).await;
         // The private keys, and the personal data of subjects.
         site.write_keys(&[SECOND_KEY, FIRST_KEY]);

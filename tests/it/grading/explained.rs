@@ -49,7 +49,8 @@ async fn every_report_shows_the_version_in_force_and_the_one_before(store: TestS
     assert_eq!(finding.records[0].value.as_deref(), Some("1000"), "the facts of the correction, not of the run");
     // The same result that is in force for banks.
     let in_force = bureau.rounds.in_force(&run).await.unwrap();
-    let exported = in_force.results.iter().find(|result| result.code == CODE).unwrap();
+    let results = bureau.rounds.results_in_force(&in_force, "").await.unwrap();
+    let exported = results.iter().find(|result| result.code == CODE).unwrap();
     assert_eq!((exported.version, exported.points), (2, assessment.points));
 
     let report = bureau.rounds.report(&run).await.unwrap();

@@ -215,9 +215,9 @@ async fn waiting_items_are_counted_with_the_age_of_the_oldest(store: TestStore) 
     post.advance(30);
     post.enqueue("bank", "H2", "two").await;
     post.enqueue("bank", "H3", "three").await;
-    let lease = post.outbox.claim("w", 1).await.unwrap().remove(0);
+    let lease = post.outbox.claim(None, "w", 1).await.unwrap().remove(0);
     post.outbox.failed(lease, &FailedAttempt::default()).await.unwrap();
-    let held = post.outbox.claim("w", 1).await.unwrap();
+    let held = post.outbox.claim(None, "w", 1).await.unwrap();
     let depth = post.outbox.depth().await.unwrap();
     assert_eq!((depth.queued, depth.leased, depth.retry, depth.dead), (1, 1, 1, 0));
     assert_eq!(depth.oldest_seconds, 30);

@@ -56,6 +56,6 @@ impl Harness {
 
     /// Claims up to ten items for a worker.
     pub async fn claim(&self, owner: &str) -> Vec<Lease> {
-        self.outbox.claim(owner, 10).await.unwrap()
+        self.outbox.claim(None, owner, 10).await.unwrap()
     }
 }

@@ -81,7 +81,7 @@ async fn run(steps: Vec<Step>) {
                 items.push((id.to_string(), item));
             }
             Step::Claim { most } => {
-                let claimed = post.outbox.claim("w", i64::from(most)).await.unwrap();
+                let claimed = post.outbox.claim(None, "w", i64::from(most)).await.unwrap();
                 assert!(claimed.len() <= usize::from(most));
                 for lease in claimed {
                     let at = items.iter().position(|(id, _)| *id == lease.id.to_string()).unwrap();

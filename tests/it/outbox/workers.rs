@@ -30,7 +30,7 @@ async fn two_workers_never_lease_one_item_and_keep_every_key_in_order(store: Tes
             let mut done = Vec::new();
             let mut idle = 0;
             while idle < 20 {
-                let leases = outbox.claim(name, 3).await.unwrap();
+                let leases = outbox.claim(None, name, 3).await.unwrap();
                 idle = if leases.is_empty() { idle + 1 } else { 0 };
                 for lease in leases {
                     let what = (lease.target.clone(), lease.body.clone());

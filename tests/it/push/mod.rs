@@ -30,17 +30,17 @@ use crate::{
 };
 
 /// The unified social credit code of the bureau.
-const BUREAU: &str = "11330300MB1234A561";
+pub const BUREAU: &str = "11330300MB1234A561";
 
 /// A shipped platform.
-fn platform(id: &str) -> Platform {
+pub fn platform(id: &str) -> Platform {
     let (library, kinds) = (Library::shipped().unwrap(), Kinds::built_in().unwrap());
     let platforms = Platforms::shipped(Path::new("platforms"), &Reference { kinds: &kinds, library: &library });
     platforms.get(id).unwrap().clone()
 }
 
 /// A bureau with a round in force, its key, and the round's id.
-async fn round(store: TestStore) -> (Bureau, Arc<KeyPair>, String) {
+pub async fn round(store: TestStore) -> (Bureau, Arc<KeyPair>, String) {
     round_by(Bureau::with(store)).await
 }
 
@@ -133,7 +133,7 @@ async fn a_package_is_verified_by_its_manifest_alone(store: TestStore) {
     assert!(!String::from_utf8(package.data.clone()).unwrap().lines().next().unwrap().contains("points"));
     let corrected = rows.iter().find(|row| &row[5] == "H33030200011").unwrap();
     let record = (&corrected[0], &corrected[1], &corrected[2]);
-    assert_eq!(record, (format!("{run}:H33030200011").as_str(), "2", "U"), "a correction is an update");
+    assert_eq!(record, ("wenzhou-951:2025-H2:H33030200011", "2", "U"), "a correction is an update");
 
     // The export is an entry of the ledger.
     assert_eq!(entries(&bureau).await, 1);

@@ -46,7 +46,7 @@ async fn a_municipal_platform_over_https_reads_json(store: TestStore) {
     let text = String::from_utf8(data).unwrap();
     let records: Vec<BTreeMap<String, String>> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(records.len(), 30);
-    let id = format!("{run}:{SUBJECT}");
+    let id = format!("wenzhou-951:2025-H2:{SUBJECT}");
     let record = records.iter().find(|record| record["recordId"] == id).unwrap();
     check(
         record,
@@ -104,13 +104,13 @@ async fn credit_china_reads_a_file_in_gb18030(store: TestStore) {
     let Carrier::File(file) = &to.carrier else { panic!("{:?}", to.carrier) };
     let Folder::Sftp(sftp) = &file.folder else { panic!("{:?}", file.folder) };
     assert_eq!((sftp.port, sftp.directory.as_str()), (22, "/upload/ylbz"));
-    let (data, run) = data(store, "credit-china").await;
+    let (data, _) = data(store, "credit-china").await;
     let (text, _, broken) = encoding_rs::GB18030.decode(&data);
     assert!(!broken && std::str::from_utf8(&data).is_err());
     let mut rows = csv::Reader::from_reader(text.as_bytes());
     let records: Vec<BTreeMap<String, String>> = rows.deserialize().map(Result::unwrap).collect();
     let record = records.iter().find(|record| record["PJ_XDR_SHXYM"] == USCC).unwrap();
-    let zj = format!("{run}:{SUBJECT}");
+    let zj = format!("wenzhou-951:2025-H2:{SUBJECT}");
     check(
         record,
         &[
@@ -128,7 +128,7 @@ async fn credit_china_reads_a_file_in_gb18030(store: TestStore) {
 
 /// An enterprise publicity system.
 async fn an_enterprise_publicity_system_reads_xml(store: TestStore) {
-    let (data, run) = data(store, "enterprise-publicity").await;
+    let (data, _) = data(store, "enterprise-publicity").await;
     let text = String::from_utf8(data).unwrap();
     assert!(text.starts_with(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ExchangeMessage>\n<Header><item>ENT_CREDIT_GRADE</item></Header>\n\
@@ -138,7 +138,7 @@ async fn an_enterprise_publicity_system_reads_xml(store: TestStore) {
     assert_eq!(text.matches("<fields>").count(), 30);
     let record = text.lines().find(|line| line.contains(USCC)).unwrap();
     for element in [
-        format!("<唯一标识>{run}:{SUBJECT}</唯一标识>"),
+        format!("<唯一标识>wenzhou-951:2025-H2:{SUBJECT}</唯一标识>"),
         "<企业名称>示范&lt;医院&gt;&amp;𠮷</企业名称>".to_owned(),
         format!("<统一社会信用代码>{USCC}</统一社会信用代码>"),
         "<记录状态>有效</记录状态>".to_owned(),

@@ -7,7 +7,7 @@ use medcredit::{
     grading::Library,
     identity::{KeyPair, Suite},
     push::{
-        carrier::{Carrier as _, CarrierContext, Delivery, open},
+        carrier::{CarrierContext, Delivery, open},
         platform::{Carrier, CheckedPlatform, Evaluator, FileForm, FileSettings, Folder, Platform, Reference, SHIPPED},
     },
 };

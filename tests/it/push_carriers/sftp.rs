@@ -237,7 +237,7 @@ fn a_receiver_that_takes_the_files_away_immediately_gets_them_once() {
                 page(&carrier(stage.path(), settings(&server)), &package(1, 3), 1, &rows(0..3)).await.unwrap();
                 take();
             }
-            assert_eq!(taken, [expected.clone()], "step {step}");
+            assert_eq!(taken, std::slice::from_ref(&expected), "step {step}");
             if done {
                 return;
             }

@@ -21,6 +21,8 @@ const WATCH: &str = r#"
 dir=$1; port=$2; user=$3
 umask 077
 PATH=$PATH:/usr/sbin
+# Not the directory of the tests, which another user may not write to.
+export TMPDIR=$dir
 mariadb-install-db --no-defaults --user="$user" --datadir="$dir/data" --auth-root-authentication-method=normal \
     --skip-test-db --skip-name-resolve </dev/null >"$dir/install.log" 2>&1 ||
     { cat "$dir/install.log"; rm -rf "$dir"; exit 1; }

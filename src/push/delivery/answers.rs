@@ -1,0 +1,158 @@
+//! Reads what platforms answer about rows, and closes the packages of which every row is settled.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Deliveries, Target, page::head};
+use crate::{
+    domain::{Failure, Timestamp},
+    push::carrier::{Failed, Fault, RowReceipt, Verdict},
+    store::push::{
+        packages::{self, PackageRow},
+        rows,
+    },
+};
+
+/// What a reading of receipts found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// Rows that were accepted, and were not known to be.
+    pub accepted: u64,
+    /// Rows that were rejected, and were not known to be.
+    pub rejected: u64,
+    /// Answers that cannot be read.
+    pub faults: Vec<Fault>,
+    /// Packages that are closed now.
+    pub closed: u64,
+    /// Why the receipts of a package could not be read.
+    pub failed: Vec<String>,
+}
+
+impl Answered {
+    /// Adds what another reading found.
+    pub fn add(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        self.rejected += other.rejected;
+        self.faults.extend(other.faults);
+        self.closed += other.closed;
+        self.failed.extend(other.failed);
+    }
+}
+
+impl Deliveries {
+    /// Reads the answers to a platform's open packages whose time has come; with `now`, to all. Only the gateway that has the platform
+    /// does.
+    pub async fn read_answers(&self, platform: &str, even_early: bool) -> Result<Answered, Failure> {
+        let target = self.target(platform).map_err(|error| Failure::internal(error.to_string()))?;
+        let mut found = Answered::default();
+        let env = &self.maker.env;
+        for package in packages::open(&env.db.read("push::open_packages"), platform).await? {
+            let is_due = even_early || package.receipts_at <= env.now().micros();
+            if is_due && self.has_left(&package).await? {
+                let before = found.accepted + found.rejected;
+                let failed = self.read_package(target, &package, &mut found).await?;
+                if let Some(failed) = failed {
+                    self.put_off(&package, &failed).await?;
+                    let (number, error) = (package.number, &failed.detail);
+                    tracing::warn!(platform, package.number = number, error, "receipts could not be read");
+                    found.failed.push(format!("package {number}: {error}"));
+                } else if found.accepted + found.rejected == before {
+                    self.schedule(&package.id, package.receipts_after.as_deref(), package.receipts_tries + 1).await?;
+                }
+            }
+            found.closed += u64::from(self.close(&package.id).await?);
+        }
+        Ok(found)
+    }
+
+    /// Whether a page of a package has left.
+    async fn has_left(&self, package: &PackageRow) -> Result<bool, Failure> {
+        let states = packages::page_states(&self.maker.env.db.read("push::page_states"), &package.id).await?;
+        Ok(states.iter().any(|row| row.state != "queued"))
+    }
+
+    /// Reads all answers to a package that there are now.
+    async fn read_package(
+        &self,
+        target: &Target,
+        package: &PackageRow,
+        found: &mut Answered,
+    ) -> Result<Option<Failed>, Failure> {
+        let head = head(package.clone());
+        let mut after = package.receipts_after.clone();
+        loop {
+            let listed = match target.carrier.receipts(&head, after.as_deref()).await {
+                Ok(listed) => listed,
+                Err(failed) => return Ok(Some(failed)),
+            };
+            found.faults.extend(listed.faults);
+            let (accepted, rejected) = self.apply(&target.platform.id, &listed.entries).await?;
+            found.accepted += accepted;
+            found.rejected += rejected;
+            // The last page is read again the next time: it may have grown.
+            let Some(next) = listed.next else { break };
+            after = Some(next);
+            self.schedule(&package.id, after.as_deref(), 0).await?;
+        }
+        Ok(None)
+    }
+
+    /// Applies answers in one transaction. An answer that is known already, or about an unknown row, changes nothing.
+    pub async fn apply(&self, platform: &str, entries: &[RowReceipt]) -> Result<(u64, u64), Failure> {
+        if entries.is_empty() {
+            return Ok((0, 0));
+        }
+        let (mut accepted, mut rejected) = (Vec::new(), Vec::new());
+        for RowReceipt { record_id, version, verdict } in entries {
+            match verdict {
+                Verdict::Accepted => accepted.push(json!([record_id, version])),
+                Verdict::Rejected { reason, note } => rejected.push(json!([record_id, version, reason.code(), note])),
+            }
+        }
+        let env = &self.maker.env;
+        let mut tx = env.db.begin("push::apply").await?;
+        // Acceptance first: a receiver that says both has the row.
+        let accepted = rows::accept(&mut tx, platform, Value::from(accepted).to_string(), env.now()).await?;
+        let rejected = rows::reject(&mut tx, platform, Value::from(rejected).to_string(), env.now()).await?;
+        tx.commit().await?;
+        for (verdict, number) in [("accepted", accepted), ("rejected", rejected)] {
+            let platform = platform.to_owned();
+            metrics::counter!("medcredit_push_answers_total", "platform" => platform, "verdict" => verdict)
+                .increment(number);
+        }
+        Ok((accepted, rejected))
+    }
+
+    /// Closes a package if all its pages are delivered and all its rows settled.
+    pub(super) async fn close(&self, package: &str) -> Result<bool, Failure> {
+        let mut tx = self.maker.env.db.begin("push::close").await?;
+        let closed = packages::close(&mut tx, package, self.maker.env.now()).await?;
+        tx.commit().await?;
+        Ok(closed)
+    }
+
+    async fn put_off(&self, package: &PackageRow, failed: &Failed) -> Result<(), Failure> {
+        let wait = self.wait(package.receipts_tries + 1).max(failed.retry_after.unwrap_or_default());
+        let at = self.maker.env.now().plus(wait);
+        self.set_receipts(&package.id, package.receipts_after.as_deref(), at, package.receipts_tries + 1).await
+    }
+
+    async fn schedule(&self, package: &str, after: Option<&str>, tries: i64) -> Result<(), Failure> {
+        let at = self.maker.env.now().plus(self.wait(tries));
+        self.set_receipts(package, after, at, tries).await
+    }
+
+    async fn set_receipts(&self, package: &str, after: Option<&str>, at: Timestamp, tries: i64) -> Result<(), Failure> {
+        let mut tx = self.maker.env.db.begin("push::set_receipts").await?;
+        packages::set_receipts(&mut tx, package, after, at, tries).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The wait before receipts are read again, after so many readings without anything new.
+    fn wait(&self, tries: i64) -> Duration {
+        let doubled = u32::try_from(tries.clamp(0, 16)).unwrap_or(16);
+        self.timing.receipts.saturating_mul(1 << doubled).min(self.timing.longest_receipts)
+    }
+}
