@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, UnixTime},
-    server::NoServerSessionStorage,
+    server::{NoServerSessionStorage, danger::ClientCertVerifier},
     sign::{CertifiedKey, SingleCertAndKey},
     time_provider::TimeProvider,
 };
@@ -57,6 +57,20 @@ pub fn public_server_config(certified: Arc<CertifiedKey>, clock: SharedClock) ->
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+    Ok(pinned(config))
+}
+
+/// The configuration of a platform of the demonstration, whose clients have certificates that a verifier accepts.
+pub fn receiver_config(
+    clients: Arc<dyn ClientCertVerifier>,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    clock: SharedClock,
+) -> Result<ServerConfig, rustls::Error> {
+    let config = ServerConfig::builder_with_details(provider(), Arc::new(ClockTime(clock)))
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_client_cert_verifier(clients)
+        .with_single_cert(chain, key)?;
     Ok(pinned(config))
 }
 

@@ -56,15 +56,15 @@ impl Demonstration {
     }
 }
 
-/// Three ports in a row that nobody has. Below those that the system gives to connections: other tests, which run beside these,
+/// Six ports in a row that nobody has. Below those that the system gives to connections: other tests, which run beside these,
 /// would take one of them before the demonstration does.
 pub(crate) fn free_ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % 7_000).unwrap();
+    let start = u16::try_from(std::process::id() % 3_500).unwrap();
     loop {
-        let nth = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 7_000;
-        let port = 10_000 + 3 * nth;
-        if (0..=2).all(|next| TcpListener::bind(("127.0.0.1", port + next)).is_ok()) {
+        let nth = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 3_500;
+        let port = 10_000 + 6 * nth;
+        if (0..=5).all(|next| TcpListener::bind(("127.0.0.1", port + next)).is_ok()) {
             return port;
         }
     }
@@ -254,12 +254,36 @@ fn once_stops_after_the_walk_through_and_runs_again() {
         assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
         assert!(said.contains("The next request: 403 consent_not_active"), "{said}");
         assert!(said.contains("Three things to try:") && said.contains("ledger verify"), "{said}");
+        platforms_have_everything(directory.path());
     }
     let elsewhere = tempfile::tempdir().unwrap();
     std::fs::write(elsewhere.path().join("mine.txt"), "mine").unwrap();
     let refused = medcredit().args(["demo", "--once", "--dir"]).arg(elsewhere.path()).output().unwrap();
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("neither empty nor a demonstration"));
+}
+
+/// Every platform of a demonstration has what it is to have, and nothing waits.
+fn platforms_have_everything(directory: &Path) {
+    let summary: Value = serde_json::from_str(&std::fs::read_to_string(directory.join("demo.json")).unwrap()).unwrap();
+    let platforms = summary["platforms"].as_array().unwrap();
+    let carriers: Vec<_> = platforms.iter().map(|of| of["carrier"].as_str().unwrap()).collect();
+    assert_eq!(carriers, ["https", "file", "file", "exchange"], "PostgreSQL is installed for the tests");
+    for platform in platforms {
+        assert_eq!((&platform["rejected"], &platform["state"]), (&0.into(), &"working".into()), "{platform}");
+        assert!(platform["sent"].as_i64().unwrap() > 50, "{platform}");
+        // The row that was rejected, and sent again.
+        let open = platform["sent"].as_i64().unwrap() - platform["accepted"].as_i64().unwrap();
+        assert_eq!(open, i64::from(platform["carrier"] == "https"), "{platform}");
+    }
+    let config = directory.join("gateway.toml");
+    let plan = medcredit().arg("--config").arg(&config).args(["push", "plan", "--json"]).output().unwrap();
+    assert!(plan.status.success(), "{}", String::from_utf8_lossy(&plan.stderr));
+    let plans: Value = serde_json::from_slice(&plan.stdout).unwrap();
+    for plan in plans.as_array().unwrap() {
+        let counts: Vec<_> = ["new", "changed", "withdrawn", "rejected"].iter().map(|of| &plan[of]).collect();
+        assert_eq!(counts, [&0, &0, &0, &0], "{plan}");
+    }
 }
 
 /// What the scripts here need, each at a version that was looked at.

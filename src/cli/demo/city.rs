@@ -45,7 +45,7 @@ pub(super) async fn ensure_city(
     let library = Library::load(&config.grading.catalogues_directory, &config.grading.models_directory)?;
     let references = app::reference_tables(config, &library)?;
     let today = ctx.clock.now().day();
-    let period = HalfYear::of(today.month()).plus(-1);
+    let period = last_period(ctx);
     let service = Rounds::new(ctx.env(db));
     let mut out = ctx.out();
     let done = directory.file(&format!("city/{period}/graded"));
@@ -94,6 +94,18 @@ pub(super) async fn ensure_city(
     let subjects =
         found.into_iter().map(|row| DemoSubject { code: row.code, uscc: row.uscc, name: row.name }).collect();
     Ok(subjects)
+}
+
+/// The importer of the city's files.
+pub(super) fn importer(config: &Config, ctx: &Context, db: &Db, crypter: Arc<Crypter>) -> anyhow::Result<Importer> {
+    let library = Library::load(&config.grading.catalogues_directory, &config.grading.models_directory)?;
+    let references = app::reference_tables(config, &library)?;
+    Ok(Importer::new(ctx.env(db), super::demo_operator()?, crypter, references))
+}
+
+/// The half-year of the last round.
+pub(super) fn last_period(ctx: &Context) -> HalfYear {
+    HalfYear::of(ctx.clock.now().day().month()).plus(-1)
 }
 
 fn request(scale: &str, present: Month, period: HalfYear, today: crate::domain::Day) -> anyhow::Result<Request> {

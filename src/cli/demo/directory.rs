@@ -31,7 +31,7 @@ impl DemoDirectory {
             "{} is neither empty nor a demonstration: choose another directory with --dir",
             opened.path.display()
         );
-        for folder in ["secrets", "certs", "banks", "city"] {
+        for folder in ["secrets", "certs", "banks", "city", "platforms"] {
             std::fs::create_dir_all(opened.file(folder))?;
         }
         let secret = opened.file("secrets/key-encryption-keys");
@@ -49,6 +49,13 @@ impl DemoDirectory {
     /// A file of the directory.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Adds to the configuration.
+    pub(super) fn add_settings(&self, more: &str) -> anyhow::Result<()> {
+        let path = self.file("gateway.toml");
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        Ok(std::fs::write(&path, text + more)?)
     }
 
     /// The configuration.

@@ -8,6 +8,7 @@ mod city;
 mod consents;
 mod directory;
 mod next_steps;
+mod platforms;
 mod rounds;
 mod summary;
 mod walkthrough;
@@ -22,12 +23,14 @@ use crate::{
     app::App,
     authority::{self, Custody, keys},
     domain::{Actor, Channel},
+    importing::Importer,
     store::Db,
 };
 use banks::DemoBank;
 use city::DemoSubject;
 use consents::DemoConsents;
 use directory::DemoDirectory;
+use platforms::DemoPlatforms;
 
 /// Set up a demonstration in a directory, walk through a bank's day, and keep the gateway running.
 #[derive(Debug, clap::Args)]
@@ -41,7 +44,7 @@ pub(super) struct Demo {
     /// Stop after the walk-through
     #[arg(long)]
     once: bool,
-    /// The port of the partner listener; telemetry and the portal use the next two
+    /// The port of the partner listener; telemetry, the portal and three platforms use the next five
     #[arg(long, value_name = "PORT", default_value_t = 8443)]
     port_base: u16,
     /// The size of the city, as a share of one like Wenzhou
@@ -57,6 +60,8 @@ struct Demonstration {
     banks: [DemoBank; 2],
     consents: DemoConsents,
     city: Vec<DemoSubject>,
+    platforms: DemoPlatforms,
+    importer: Importer,
 }
 
 pub(super) async fn run(args: Demo, ctx: &Context) -> anyhow::Result<()> {
@@ -71,13 +76,17 @@ pub(super) async fn run(args: Demo, ctx: &Context) -> anyhow::Result<()> {
     let portal = bind(config.portal.listen, "--port-base").await?;
     // Boxed: it holds a whole gateway while it opens one.
     let demo = Box::pin(set_up(&args, directory, ctx)).await?;
+    // Before the gateway delivers to it.
+    let receiver = demo.platforms.open(&demo, ctx).await?;
     let running = serve::Serving::start(demo.app.clone(), partner, telemetry, Some(portal))?;
-    summary::write(&demo)?;
+    summary::write(&demo).await?;
     let (mut out, config) = (ctx.out(), &demo.app.config);
     writeln!(out, "  listening    {} for banks", config.gateway.public_origin)?;
     writeln!(out, "  portal       {} for everybody: checkpoint, tiles and keys\n", config.portal.public_origin)?;
 
     walkthrough::run(&demo, ctx).await?;
+    platforms::walk_through(&demo, &receiver, ctx).await?;
+    summary::write(&demo).await?;
     if args.once {
         next_steps::after_once(&demo, &args, ctx)?;
     } else {
@@ -126,12 +135,20 @@ async fn set_up(args: &Demo, directory: DemoDirectory, ctx: &Context) -> anyhow:
     let banks = banks::ensure_banks(&directory, &config, &custody, authority).await?;
     writeln!(out, "  keys         a development authority, a server certificate, and two banks with certificates")?;
     let scale = if args.small { "0.1" } else { &args.scale };
-    let city = city::ensure_city(&directory, &config, ctx, &db, crypter, scale).await?;
+    // Beside the city, which keeps another thread busy.
+    let (platforms, city) = tokio::join!(
+        DemoPlatforms::start(&directory, args.port_base, crypter.clone(), ctx),
+        city::ensure_city(&directory, &config, ctx, &db, crypter.clone(), scale)
+    );
+    let (platforms, city) = (platforms?, city?);
+    directory.add_settings(&platforms.settings())?;
+    let config = directory.config()?;
+    let importer = city::importer(&config, ctx, &db, crypter)?;
     let app = App::open(config, ctx.env(&db)).await.context("the gateway")?;
     app.require_known_history()?;
     let consents = consents::ensure_consents(&app, ctx, &banks, &city).await?;
     writeln!(out, "  consents     one each that is active, pending, expired and revoked, of {}", banks[0].name)?;
-    Ok(Demonstration { directory, app, banks, consents, city })
+    Ok(Demonstration { directory, app, banks, consents, city, platforms, importer })
 }
 
 /// The operator whom the ledger records for everything the demonstration sets up.

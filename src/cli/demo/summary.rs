@@ -7,8 +7,9 @@ use super::Demonstration;
 use crate::authority::files;
 
 /// Writes the file.
-pub(super) fn write(demo: &Demonstration) -> anyhow::Result<()> {
-    let Demonstration { directory, app, banks, consents, city } = demo;
+pub(super) async fn write(demo: &Demonstration) -> anyhow::Result<()> {
+    let Demonstration { directory, app, banks, consents, city, platforms, .. } = demo;
+    let platforms = platforms.summary(app).await?;
     let banks: Vec<_> = banks
         .iter()
         .map(
@@ -32,6 +33,7 @@ pub(super) fn write(demo: &Demonstration) -> anyhow::Result<()> {
             "revoked": consents.revoked,
         },
         "subjects": subjects,
+        "platforms": platforms,
         "config": directory.file("gateway.toml"),
         "database": app.config.store.directory,
         "telemetry_url": format!("http://{}", app.config.telemetry.listen),
