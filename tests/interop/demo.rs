@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader},
     net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -243,7 +244,9 @@ fn the_command_line_grants_and_revokes_under_the_running_gateway() {
 /// `--once` in an empty directory, and again in the same one.
 #[test]
 fn once_stops_after_the_walk_through_and_runs_again() {
-    let directory = tempfile::tempdir().unwrap();
+    // Open to others: where the tests run as root, the database of the demonstration runs as nobody.
+    let open = std::fs::Permissions::from_mode(0o755);
+    let directory = tempfile::Builder::new().permissions(open).tempdir().unwrap();
     for _ in 0..2 {
         let output = medcredit()
             .args(["demo", "--once", "--scale", "0.02", "--port-base", &free_ports().to_string(), "--dir"])

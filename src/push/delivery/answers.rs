@@ -29,6 +29,13 @@ pub struct Answered {
     pub failed: Vec<String>,
 }
 
+/// How a reading of a package's answers ended.
+enum Reading {
+    /// All that there are now were read; where the last page of them begins.
+    Done(Option<String>),
+    Failed(Failed),
+}
+
 impl Answered {
     /// Adds what another reading found.
     pub fn add(&mut self, other: Self) {
@@ -41,24 +48,32 @@ impl Answered {
 }
 
 impl Deliveries {
-    /// Reads the answers to a platform's open packages whose time has come; with `now`, to all. Only the gateway that has the platform
+    /// Reads the answers to a platform's open packages whose time has come; with `even_early`, to all. Only the gateway that has the platform
     /// does.
     pub async fn read_answers(&self, platform: &str, even_early: bool) -> Result<Answered, Failure> {
         let target = self.target(platform).map_err(|error| Failure::internal(error.to_string()))?;
         let mut found = Answered::default();
         let env = &self.maker.env;
         for package in packages::open(&env.db.read("push::open_packages"), platform).await? {
-            let is_due = even_early || package.receipts_at <= env.now().micros();
-            if is_due && self.has_left(&package).await? {
-                let before = found.accepted + found.rejected;
-                let failed = self.read_package(target, &package, &mut found).await?;
-                if let Some(failed) = failed {
+            // Not every time: closing is a transaction, and a package may be open for days.
+            if !even_early && env.now().micros() < package.receipts_at {
+                continue;
+            }
+            if !self.has_left(&package).await? {
+                continue;
+            }
+            let before = found.accepted + found.rejected;
+            match self.read_package(target, &package, &mut found).await? {
+                Reading::Done(after) => {
+                    let is_new = found.accepted + found.rejected > before;
+                    let tries = if is_new { 0 } else { package.receipts_tries + 1 };
+                    self.schedule(&package.id, after.as_deref(), tries).await?;
+                }
+                Reading::Failed(failed) => {
                     self.put_off(&package, &failed).await?;
                     let (number, error) = (package.number, &failed.detail);
                     tracing::warn!(platform, package.number = number, error, "receipts could not be read");
                     found.failed.push(format!("package {number}: {error}"));
-                } else if found.accepted + found.rejected == before {
-                    self.schedule(&package.id, package.receipts_after.as_deref(), package.receipts_tries + 1).await?;
                 }
             }
             found.closed += u64::from(self.close(&package.id).await?);
@@ -72,30 +87,29 @@ impl Deliveries {
         Ok(states.iter().any(|row| row.state != "queued"))
     }
 
-    /// Reads all answers to a package that there are now.
+    /// Reads all answers to a package that there are now. Returns where the last page of them begins.
     async fn read_package(
         &self,
         target: &Target,
         package: &PackageRow,
         found: &mut Answered,
-    ) -> Result<Option<Failed>, Failure> {
+    ) -> Result<Reading, Failure> {
         let head = head(package.clone());
         let mut after = package.receipts_after.clone();
         loop {
             let listed = match target.carrier.receipts(&head, after.as_deref()).await {
                 Ok(listed) => listed,
-                Err(failed) => return Ok(Some(failed)),
+                Err(failed) => return Ok(Reading::Failed(failed)),
             };
             found.faults.extend(listed.faults);
             let (accepted, rejected) = self.apply(&target.platform.id, &listed.entries).await?;
             found.accepted += accepted;
             found.rejected += rejected;
             // The last page is read again the next time: it may have grown.
-            let Some(next) = listed.next else { break };
+            let Some(next) = listed.next else { return Ok(Reading::Done(after)) };
             after = Some(next);
             self.schedule(&package.id, after.as_deref(), 0).await?;
         }
-        Ok(None)
     }
 
     /// Applies answers in one transaction. An answer that is known already, or about an unknown row, changes nothing.

@@ -20,17 +20,15 @@ impl Deliveries {
             let overdue = open.iter().filter(|package| package.due_at < now).count();
             let waiting = rows::unsettled(&env.db.read("push::unsettled"), platform).await?;
             let dead = packages::dead_pages(&env.db.read("push::dead_pages"), platform).await?.len();
-            let set = |state: &'static str, number: f64| {
-                metrics::gauge!("medcredit_push_rows", "platform" => platform.clone(), "state" => state).set(number);
-            };
-            set("open", float(waiting.open));
-            set("rejected", float(waiting.rejected));
-            let gauge =
-                |name: &'static str, number: f64| metrics::gauge!(name, "platform" => platform.clone()).set(number);
-            gauge("medcredit_push_oldest_seconds", float(oldest));
-            gauge("medcredit_push_overdue_packages", float(i64::try_from(overdue).unwrap_or(i64::MAX)));
-            gauge("medcredit_push_dead_pages", float(i64::try_from(dead).unwrap_or(i64::MAX)));
-            gauge("medcredit_push_stopped", f64::from(u8::from(is_stopped)));
+            let of = || platform.clone();
+            metrics::gauge!("medcredit_push_rows", "platform" => of(), "state" => "open").set(float(waiting.open));
+            metrics::gauge!("medcredit_push_rows", "platform" => of(), "state" => "rejected")
+                .set(float(waiting.rejected));
+            metrics::gauge!("medcredit_push_oldest_seconds", "platform" => of()).set(float(oldest));
+            let count = |number: usize| float(i64::try_from(number).unwrap_or(i64::MAX));
+            metrics::gauge!("medcredit_push_overdue_packages", "platform" => of()).set(count(overdue));
+            metrics::gauge!("medcredit_push_dead_pages", "platform" => of()).set(count(dead));
+            metrics::gauge!("medcredit_push_stopped", "platform" => of()).set(f64::from(u8::from(is_stopped)));
         }
         Ok(())
     }

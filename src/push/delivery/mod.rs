@@ -19,7 +19,7 @@ mod work;
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -72,8 +72,8 @@ pub struct Deliveries {
     outbox: Outbox,
     targets: BTreeMap<String, Target>,
     timing: Timing,
-    /// The name of this process in leases.
-    owner: String,
+    /// The name of this process in leases, made when it is first needed.
+    owner: OnceLock<String>,
     breakers: Mutex<BTreeMap<String, Breaker>>,
     /// When each platform's lease was last extended, in this process's monotonic time.
     leased: Mutex<BTreeMap<String, Duration>>,
@@ -81,7 +81,10 @@ pub struct Deliveries {
 
 impl fmt::Debug for Deliveries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Deliveries").field("owner", &self.owner).field("targets", &self.targets).finish_non_exhaustive()
+        f.debug_struct("Deliveries")
+            .field("owner", &self.owner.get())
+            .field("targets", &self.targets)
+            .finish_non_exhaustive()
     }
 }
 
@@ -89,9 +92,15 @@ impl Deliveries {
     /// Deliveries to platforms.
     pub fn new(maker: Maker, outbox: Outbox, targets: Vec<Target>, timing: Timing) -> Self {
         let targets = targets.into_iter().map(|target| (target.platform.id.clone(), target)).collect();
-        // Random: a process that starts again is another one, and what its predecessor had under way is begun again.
-        let owner = EntryId::new(&*maker.env.clock, &*maker.env.entropy).to_string();
+        let owner = OnceLock::new();
         Self { maker, outbox, targets, timing, owner, breakers: Mutex::default(), leased: Mutex::default() }
+    }
+
+    /// The name of this process in leases. Random: a process that starts again is another one, and what its predecessor had under way
+    /// is begun again.
+    fn owner(&self) -> &str {
+        let env = &self.maker.env;
+        self.owner.get_or_init(|| EntryId::new(&*env.clock, &*env.entropy).to_string())
     }
 
     /// The ids of the platforms.

@@ -69,7 +69,7 @@ impl Deliveries {
                 let free = allowed.saturating_sub(under_way.len());
                 if free > 0 {
                     let most = i64::try_from(free).unwrap_or(1);
-                    let claimed = self.outbox.claim(Some(&target_of(platform)), &self.owner, most).await?;
+                    let claimed = self.outbox.claim(Some(&target_of(platform)), self.owner(), most).await?;
                     is_dry = claimed.is_empty() && under_way.is_empty();
                     for lease in claimed {
                         let (deliveries, target) = (Arc::clone(self), target.clone());
@@ -106,7 +106,7 @@ impl Deliveries {
             return Ok(true);
         }
         let mut tx = env.db.begin("push::lease").await?;
-        let leased = platforms::lease(&mut tx, platform, &self.owner, now, now.plus(self.timing.lease)).await?;
+        let leased = platforms::lease(&mut tx, platform, self.owner(), now, now.plus(self.timing.lease)).await?;
         tx.commit().await?;
         {
             let mut known = self.leased.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,7 +135,7 @@ impl Deliveries {
             std::mem::take(&mut *self.leased.lock().unwrap_or_else(PoisonError::into_inner)).into_keys().collect();
         for platform in held {
             let mut tx = self.maker.env.db.begin("push::release").await?;
-            platforms::release(&mut tx, &platform, &self.owner).await?;
+            platforms::release(&mut tx, &platform, self.owner()).await?;
             tx.commit().await?;
         }
         Ok(())

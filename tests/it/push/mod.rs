@@ -46,7 +46,12 @@ pub async fn round(store: TestStore) -> (Bureau, Arc<KeyPair>, String) {
 
 /// The same, with the models of the bureau.
 async fn round_by(bureau: Bureau) -> (Bureau, Arc<KeyPair>, String) {
-    let (files, lines) = city(30, 7);
+    round_of(bureau, 30).await
+}
+
+/// The same, over so many subjects.
+pub async fn round_of(bureau: Bureau, subjects: usize) -> (Bureau, Arc<KeyPair>, String) {
+    let (files, lines) = city(subjects, 7);
     bureau.accept_files(&files).await;
     bureau.import(1, &lines, true).await;
     let run = bureau.run(periods()[1]).await;

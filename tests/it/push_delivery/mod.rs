@@ -2,6 +2,7 @@
 
 mod corrections;
 mod faults;
+mod killed;
 mod life;
 mod model;
 mod platform;

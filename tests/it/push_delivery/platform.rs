@@ -15,6 +15,7 @@ use medcredit::{
         platform::Operation,
     },
 };
+use tokio::sync::Notify;
 
 /// What the platform does with a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +41,13 @@ struct State {
     rejects: Option<Rejects>,
     attempts: usize,
     silent: bool,
+    /// The attempt at which the gateway is killed, and whether the platform has taken the page by then.
+    kill_at: Option<(usize, bool)>,
 }
 
 /// The platform. Clones are the same.
 #[derive(Clone, Default)]
-pub struct TestPlatform(Arc<Mutex<State>>);
+pub struct TestPlatform(Arc<Mutex<State>>, Arc<Notify>);
 
 impl std::fmt::Debug for TestPlatform {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -58,6 +61,11 @@ impl TestPlatform {
         self.0.lock().unwrap().faults = faults.into_iter().collect();
     }
 
+    /// It answers again.
+    pub fn lives(&self) {
+        self.0.lock().unwrap().kill_at = None;
+    }
+
     pub fn rejects(&self, rejects: Option<Rejects>) {
         self.0.lock().unwrap().rejects = rejects;
     }
@@ -65,6 +73,17 @@ impl TestPlatform {
     /// It gives no receipts.
     pub fn is_silent(&self, silent: bool) {
         self.0.lock().unwrap().silent = silent;
+    }
+
+    /// At the next attempt but some, it never answers: the test kills the gateway then.
+    pub fn kills_after(&self, attempts: usize, taken: bool) {
+        let mut state = self.0.lock().unwrap();
+        state.kill_at = Some((state.attempts + 1 + attempts, taken));
+    }
+
+    /// Waits until the gateway is to be killed.
+    pub async fn kill_time(&self) {
+        self.1.notified().await;
     }
 
     pub fn attempts(&self) -> usize {
@@ -142,7 +161,18 @@ impl State {
 
 impl Carrier for TestPlatform {
     fn deliver<'a>(&'a self, of: &'a Delivery<'a>) -> Answer<'a, Receipt> {
-        Box::pin(async move { self.take(of) })
+        Box::pin(async move {
+            let kill = {
+                let state = self.0.lock().unwrap();
+                state.kill_at.filter(|(at, _)| state.attempts + 1 >= *at)
+            };
+            let Some((_, taken)) = kill else { return self.take(of) };
+            if taken {
+                let _ = self.take(of);
+            }
+            self.1.notify_one();
+            std::future::pending().await
+        })
     }
 
     fn receipts<'a>(&'a self, of: &'a PackageHead, after: Option<&'a str>) -> Answer<'a, Listed<RowReceipt>> {

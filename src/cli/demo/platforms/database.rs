@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 
 use super::programs::{Server, find, run, wait_for_port};
 
@@ -42,10 +42,11 @@ fn command(program: &Path) -> Command {
 }
 
 impl ExchangeDatabase {
-    /// Starts a database with the platform's tables. `None` where PostgreSQL is not installed.
-    pub(super) async fn start(folder: &Path, port: u16, tables: &str) -> anyhow::Result<Option<Self>> {
+    /// Starts a database with the platform's tables. An error where PostgreSQL is not installed, or cannot use the folder, as nobody
+    /// cannot that of another user.
+    pub(super) async fn start(folder: &Path, port: u16, tables: &str) -> anyhow::Result<Self> {
         let (Some(initdb), Some(postgres), Some(psql)) = (find("initdb"), find("postgres"), find("psql")) else {
-            return Ok(None);
+            bail!("PostgreSQL is not installed");
         };
         let data = folder.join("data");
         let is_new = !data.join("PG_VERSION").exists();
@@ -57,7 +58,11 @@ impl ExchangeDatabase {
             let mut initdb = command(&initdb);
             initdb.args(["--no-sync", "-U", "platform", "--auth=trust", "-E", "UTF8", "-D"]).arg(&data);
             let made = run(initdb, String::new()).await?;
-            ensure!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
+            if !made.status.success() {
+                let said = String::from_utf8_lossy(&made.stderr);
+                let why = said.lines().find(|line| line.contains("error")).unwrap_or("initdb failed");
+                bail!("PostgreSQL cannot be used here ({why})");
+            }
         }
         let mut postgres = command(&postgres);
         postgres.arg("-D").arg(&data);
@@ -82,7 +87,7 @@ impl ExchangeDatabase {
         if is_new {
             database.execute(tables).await?;
         }
-        Ok(Some(database))
+        Ok(database)
     }
 
     /// Runs statements as the platform's own administrator.

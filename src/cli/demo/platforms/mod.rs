@@ -49,7 +49,7 @@ pub(super) struct DemoPlatforms {
     database: Option<ExchangeDatabase>,
     https_port: u16,
     /// What is missing on this machine.
-    missing: Vec<&'static str>,
+    missing: Vec<String>,
 }
 
 /// A platform in `demo.json`.
@@ -93,21 +93,19 @@ impl DemoPlatforms {
         files::enterprise(&folder)?;
         let mut ids = vec![files::MUNICIPAL, files::ENTERPRISE, files::CREDIT_CHINA];
         let mut missing = Vec::new();
-        let sshd = Sshd::start(&folder.join(files::CREDIT_CHINA), ssh_port).await.context(files::CREDIT_CHINA)?;
-        if sshd.is_none() {
-            missing.push("OpenSSH's server, so that 信用中国 takes files from a folder and not over SFTP");
-        }
+        // What this machine lacks is said, and the others are shown.
+        let sshd = Sshd::start(&folder.join(files::CREDIT_CHINA), ssh_port).await;
+        let sshd = sshd.map_err(|error| missing.push(format!("{error:#}: 信用中国 takes files from a folder"))).ok();
         let user = ctx.login.clone().unwrap_or_else(|| "root".to_owned());
         let reached = sshd.as_ref().map(|sshd| (ssh_port, sshd.host_key.as_str()));
         files::credit_china(&folder, reached, &user)?;
         let place = folder.join(files::PROVINCIAL);
+        let database = ExchangeDatabase::start(&place, database_port, files::TABLES).await;
         let database =
-            ExchangeDatabase::start(&place, database_port, files::TABLES).await.context(files::PROVINCIAL)?;
+            database.map_err(|error| missing.push(format!("{error:#}: no province has an exchange database"))).ok();
         if database.is_some() {
             files::provincial(&folder, database_port)?;
             ids.push(files::PROVINCIAL);
-        } else {
-            missing.push("PostgreSQL, so that no province has an exchange database");
         }
         Ok(Self { folder, ids, _sshd: sshd, database, https_port, missing })
     }
@@ -192,7 +190,7 @@ pub(super) async fn walk_through(demo: &Demonstration, receiver: &Receiver, ctx:
     let corrected = city.get(CORRECTED).context("the city has too few institutions in good standing")?;
     writeln!(out, "\nThe public credit platforms")?;
     for missing in &platforms.missing {
-        writeln!(out, "     Not on this machine: {missing}.")?;
+        writeln!(out, "     {missing}.")?;
     }
     let is_new = receiver.version(&record(&renamed.code, ctx)).is_none();
     platforms.settle(app).await?;

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 
 use super::programs::{Server, find, run, wait_for_port};
 
@@ -27,9 +27,11 @@ async fn key(path: &Path) -> anyhow::Result<()> {
 }
 
 impl Sshd {
-    /// Starts a server on a port, which accepts one key. `None` where OpenSSH is not installed.
-    pub(super) async fn start(folder: &Path, port: u16) -> anyhow::Result<Option<Self>> {
-        let (Some(program), Some(_)) = (find("sshd"), find("ssh-keygen")) else { return Ok(None) };
+    /// Starts a server on a port, which accepts one key.
+    pub(super) async fn start(folder: &Path, port: u16) -> anyhow::Result<Self> {
+        let (Some(program), Some(_)) = (find("sshd"), find("ssh-keygen")) else {
+            bail!("OpenSSH's server is not installed");
+        };
         let (host, ours) = (folder.join("host_key"), folder.join("our_key"));
         key(&host).await?;
         key(&ours).await?;
@@ -52,6 +54,6 @@ impl Sshd {
         let text = public(&host)?;
         let host_key: Vec<&str> = text.split_whitespace().take(2).collect();
         wait_for_port(port).await?;
-        Ok(Some(Self { _process: process, host_key: host_key.join(" ") }))
+        Ok(Self { _process: process, host_key: host_key.join(" ") })
     }
 }
