@@ -152,7 +152,7 @@ async fn an_operator_starts_on_a_restored_database(store: TestStore) {
     let log = serve(&config, &bank, async |bank, token, telemetry| {
         // One that has just started may ask for patience first, on a busy machine.
         let refused = async { while bank.get(&token, &path).await.refusal() == (503, "state_unknown") {} };
-        tokio::time::timeout(std::time::Duration::from_secs(5), refused).await.expect("it knows its state");
+        tokio::time::timeout(Duration::from_secs(5), refused).await.expect("it knows its state");
         assert_eq!(bank.get(&token, &path).await.refusal(), (503, "history_behind"));
         let ready = readyz(&telemetry);
         assert!(ready.starts_with("HTTP/1.1 503") && ready.contains(&why), "{ready}");

@@ -102,7 +102,7 @@ async fn the_documented_rotation_ends_with_a_gateway_that_starts(store: TestStor
     let there = bank.at(&again.serving());
     // One that has just started may ask for patience (503) on a busy machine.
     let answered = async { while there.get(&there.token().await, &path).await.status != 200 {} };
-    tokio::time::timeout(std::time::Duration::from_secs(5), answered).await.expect("it answers with the new keys");
+    tokio::time::timeout(Duration::from_secs(5), answered).await.expect("it answers with the new keys");
     again.signal("-TERM");
     assert_eq!(again.end().0, Some(0));
 }
