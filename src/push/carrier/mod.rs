@@ -1,6 +1,6 @@
 //! Carriers: how the rows of a package reach a platform, and how its answers come back.
 //!
-//! A carrier is one implementation of [`Carrier`] in a file or a folder of its own: [`https`], [`file`] and
+//! A carrier is one implementation of [`Carrier`] in a file or a folder of its own: [`https`], [`mod@file`] and
 //! [`exchange`]. It gets rows that
 //! are already in the receiver's names and forms, and knows neither the store nor the ledger:
 //!
