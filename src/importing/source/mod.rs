@@ -16,6 +16,8 @@ mod parquet_column;
 mod parquet_decoder;
 #[cfg(feature = "parquet")]
 mod parquet_file;
+#[cfg(feature = "parquet")]
+mod value_text;
 // Only Parquet decodes blocks of rows: without it, what fills them is unused.
 #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "only Parquet fills blocks"))]
 mod row_block;
