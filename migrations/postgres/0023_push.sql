@@ -68,7 +68,7 @@ CREATE TABLE push_rows (
     operation  TEXT   NOT NULL,                    -- I | U | D
     content    TEXT   NOT NULL,                    -- SHA-256 of the fields without version and operation
     digest     TEXT   NOT NULL,                    -- SHA-256 of the fields, as the platform's inventory has it
-    state      TEXT   NOT NULL,                    -- open | accepted | rejected | resolved | waived | withheld
+    state      TEXT   NOT NULL,                    -- open | accepted | rejected | resolved | waived | withheld | recalled
     reason     TEXT,                               -- R01 to R99; why it was withheld or waived
     note       TEXT,                               -- the receiver's words, unverified
     decided_at BIGINT,

@@ -238,16 +238,16 @@ impl App {
 
 /// Whether the last run of a task failed. Tasks run four times a second: a disk that is full for a night is worth two lines.
 #[derive(Debug, Default)]
-struct FailureSeries(AtomicBool);
+pub(super) struct FailureSeries(AtomicBool);
 
 impl FailureSeries {
     /// Notes a failure. Whether it is the first one.
-    fn begins(&self) -> bool {
+    pub(super) fn begins(&self) -> bool {
         !self.0.swap(true, Ordering::SeqCst)
     }
 
     /// Notes a success. Whether it is the first one after failures.
-    fn ends(&self) -> bool {
+    pub(super) fn ends(&self) -> bool {
         self.0.swap(false, Ordering::SeqCst)
     }
 }

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::watch, task::JoinSet};
 
-use super::{App, AppError, background::every};
+use super::{
+    App, AppError,
+    background::{FailureSeries, every},
+};
 use crate::{
     config::Config,
     domain::{Actor, error_chain},
@@ -118,7 +121,7 @@ impl App {
     }
 
     /// Delivers to a platform what is due, and reads what it answers.
-    pub async fn deliver_to(&self, platform: &str, is_stopping: &(dyn Fn() -> bool + Sync)) {
+    async fn deliver_to(&self, platform: &str, series: &FailureSeries, is_stopping: &(dyn Fn() -> bool + Sync)) {
         if self.recorder.require_current().is_err() || self.env.require_clock().is_err() {
             return;
         }
@@ -130,9 +133,13 @@ impl App {
             Ok(_) => self.deliveries.read_answers(platform, false).await.map(drop),
             Err(failure) => Err(failure),
         };
-        if let Err(failure) = outcome {
-            let reason = failure.context.as_deref().unwrap_or("-");
-            tracing::warn!(platform, code = failure.code, reason, "deliveries to the platform failed");
+        match outcome {
+            Err(failure) if series.begins() => {
+                let reason = failure.context.as_deref().unwrap_or("-");
+                tracing::warn!(platform, code = failure.code, reason, "deliveries to the platform failed");
+            }
+            Ok(()) if series.ends() => tracing::info!(platform, "deliveries to the platform work again"),
+            _ => {}
         }
     }
 
@@ -156,12 +163,13 @@ impl App {
             }
         }));
         for platform in platforms {
-            let (app, stop) = (self.clone(), stopping.clone());
+            let (app, stop, series) = (self.clone(), stopping.clone(), Arc::new(FailureSeries::default()));
             tasks.spawn(async move {
                 let (of_work, of_task) = (app.clone(), stop.clone());
                 every(DELIVER_INTERVAL, of_task, move || {
                     let (app, platform, stop) = (of_work.clone(), platform.clone(), stop.clone());
-                    async move { app.deliver_to(&platform, &|| *stop.borrow()).await }
+                    let series = series.clone();
+                    async move { app.deliver_to(&platform, &series, &|| *stop.borrow()).await }
                 })
                 .await;
                 // Another gateway need not wait for the lease to end.

@@ -180,6 +180,15 @@ impl Outbox {
         rows.into_iter().map(|row| Lease::of(row, ends)).collect()
     }
 
+    /// Extends the leases that a worker has of a target's items, whose attempts are under way.
+    pub async fn extend(&self, target: &str, owner: &str) -> Result<(), Failure> {
+        let until = self.env.now().plus(self.policy.lease);
+        let mut tx = self.env.db.begin("outbox::extend").await?;
+        outbox::extend(&mut tx, target, owner, until).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Ends all leases of a target immediately, so that they need not expire: for its only worker, before it begins.
     pub async fn release(&self, target: &str) -> Result<u64, Failure> {
         let mut tx = self.env.db.begin("outbox::release").await?;

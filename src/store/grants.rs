@@ -64,7 +64,7 @@ pub const RIGHTS: &[(&str, &str)] = &[
     ("core.push_packages", PASSING),
     ("core.push_pages", PASSING),
     ("core.push_rows", PASSING),
-    ("core.push_scheduled", APPEND),
+    ("core.push_scheduled", BATCH),
     ("bulk.settlements", BATCH),
     ("bulk.fact_chunks", BATCH),
     ("bulk.fact_documents", BATCH),

@@ -131,6 +131,8 @@ const ENQUEUE_ALL: &str = "/* outbox::enqueue_all */
     SELECT value->>0, CAST($2 AS TEXT), CAST($3 AS TEXT), value->>1, CAST(value->>2 AS BIGINT), value->>3, value->>4,
            'queued', 0, 0, CAST($4 AS BIGINT), CAST($4 AS BIGINT)
     FROM json_rows($1)";
+const EXTEND: &str = "/* outbox::extend */
+    UPDATE outbox_items SET lease_until_at = $3 WHERE state = 'leased' AND target = $1 AND lease_owner = $2";
 // Attempts first: they are found by the leases that the next statement ends.
 const RELEASE_ATTEMPTS: &str = "/* outbox::release_attempts */
     UPDATE outbox_attempts SET outcome = 'lost', ended_at = $2
@@ -236,6 +238,11 @@ pub async fn last_positions(tx: &mut Tx, target: &str) -> Result<Vec<PositionRow
 /// Inserts new items of a target: a JSON array of arrays of id, ordering key, position, idempotency key and body.
 pub async fn enqueue_all(tx: &mut Tx, target: &str, topic: &str, rows: String, now: Timestamp) -> Result<(), DbError> {
     tx.execute(ENQUEUE_ALL, args![rows, topic, target, now]).await.map(drop)
+}
+
+/// Extends the leases of a worker on items of a target.
+pub async fn extend(tx: &mut Tx, target: &str, owner: &str, until: Timestamp) -> Result<(), DbError> {
+    tx.execute(EXTEND, args![target, owner, until]).await.map(drop)
 }
 
 /// Ends all leases of a target, whose only worker begins again.

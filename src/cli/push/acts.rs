@@ -111,6 +111,7 @@ pub(super) async fn rejects(named: &[String], as_json: bool, ctx: &Context) -> a
 pub(super) async fn retry(args: &Retry, ctx: &Context) -> anyhow::Result<()> {
     let site = Site::open(ctx).await?;
     site.chosen(std::slice::from_ref(&args.platform))?;
+    site.must_be_current(ctx).await?;
     let actor = args.operator.actor(ctx)?;
     let mut out = ctx.out();
     let done = if args.pages {

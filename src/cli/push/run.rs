@@ -56,6 +56,7 @@ struct Done {
 pub(super) async fn run(args: &Delivery, ctx: &Context) -> anyhow::Result<()> {
     let site = Site::open(ctx).await?;
     let chosen = site.chosen(&args.platforms)?;
+    site.must_be_current(ctx).await?;
     let mut made = make(args, &site, &chosen, ctx).await?;
     let mut all = Vec::new();
     for platform in &chosen {

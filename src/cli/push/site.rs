@@ -5,7 +5,13 @@ use std::sync::Arc;
 use crate::{
     app,
     authority::{Keyring, Purpose},
-    cli::{Context, Usage, context::custody, model::library},
+    cli::{
+        Context, Usage,
+        context::custody,
+        ledger::{monitor, stored_keys},
+        model::library,
+    },
+    ledger::{FixedKeys, HistoryState},
     push::delivery::Deliveries,
     store::{Db, JobLock},
 };
@@ -27,6 +33,14 @@ impl Site {
         let env = custody.env.clone();
         let deliveries = app::deliveries(&config, &env, &library, &references, Arc::new(move || signer.clone()))?;
         Ok(Self { deliveries: Arc::new(deliveries), db: env.db })
+    }
+
+    /// Refuses a database that was turned back: what it would send was sent before in another form (I9).
+    pub(super) async fn must_be_current(&self, ctx: &Context) -> anyhow::Result<()> {
+        let keys = FixedKeys::verifying(stored_keys(&self.db).await?);
+        let state = monitor(&ctx.config()?, &self.db, keys).examine().await?;
+        anyhow::ensure!(matches!(state, HistoryState::Current) || !state.is_known(), "{state}");
+        Ok(())
     }
 
     /// The platforms that a command is about: those named, or all.

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Deliveries, MOST_REJECTED};
+use super::{Deliveries, MOST_REJECTED, correction::successor};
 use crate::{
     domain::{
         Actor, Malformed,
         ids::OutboxId,
         printable::{LONGEST_REASON, check_text},
     },
+    grading::Rounds,
     ledger::{self, Action, Change},
     outbox,
     push::{
@@ -69,7 +70,12 @@ impl Deliveries {
             let of = UsageOf { platform: &target.platform, period: &period, again: true };
             made.push(self.maker.make_usage(of, Cause::Resend, None, actor).await?);
         }
-        for (run, mut codes) in of_runs {
+        let runs = Rounds::new(self.maker.env.clone()).list().await.map_err(PushError::Grading)?;
+        let mut of_last: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (run, codes) in of_runs {
+            of_last.entry(successor(&run, &runs)).or_default().extend(codes);
+        }
+        for (run, mut codes) in of_last {
             codes.sort();
             codes.dedup();
             let scope = Scope::Subjects { codes, again: true };

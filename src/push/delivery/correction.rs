@@ -69,13 +69,34 @@ impl Deliveries {
     async fn correct(&self, codes: &[String], actor: &Actor, done: &mut Routed) -> Result<(), PushError> {
         let runs = Rounds::new(self.maker.env.clone()).list().await.map_err(PushError::Grading)?;
         for (id, target) in &self.targets {
-            match self.correct_on(target, codes, &runs, actor).await {
-                Ok(made) => done.made.extend(made),
-                Err(error) => {
-                    tracing::warn!(platform = id, error = %error_chain(&error), "a correction could not be made");
-                    done.failed.push((id.clone(), error));
+            let failed = match self.correct_on(target, codes, &runs, actor).await {
+                Ok((made, failed)) => {
+                    done.made.extend(made);
+                    failed
                 }
+                Err(error) => Some(error),
+            };
+            if let Some(error) = failed {
+                tracing::warn!(platform = id, error = %error_chain(&error), "a correction could not be made");
+                // The events are routed all the same: the rounds in force are compared as a whole when it can be made.
+                self.compare_again(&[id]).await?;
+                done.failed.push((id.clone(), error));
             }
+        }
+        // So are those of platforms that get nothing at present, when they get packages again.
+        let read = self.maker.env.db.read("push::compared");
+        let compared = packages::compared(&read).await.map_err(PushError::store("reading what was compared"))?;
+        let absent: Vec<&String> = compared.iter().filter(|platform| !self.targets.contains_key(*platform)).collect();
+        self.compare_again(&absent).await
+    }
+
+    /// Lets the schedules compare the rounds in force as a whole again.
+    async fn compare_again(&self, platforms: &[&String]) -> Result<(), PushError> {
+        let during = || PushError::store("noting that platforms are to be compared again");
+        for platform in platforms {
+            let mut tx = self.maker.env.db.begin("push::forget_made").await.map_err(during())?;
+            packages::forget_made(&mut tx, platform).await.map_err(during())?;
+            tx.commit().await.map_err(during())?;
         }
         Ok(())
     }
@@ -86,19 +107,22 @@ impl Deliveries {
         codes: &[String],
         runs: &[RunRow],
         actor: &Actor,
-    ) -> Result<Vec<Made>, PushError> {
+    ) -> Result<(Vec<Made>, Option<PushError>), PushError> {
         let platform = &*target.platform;
         if platform.grades.is_none() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), None));
         }
-        let mut made = Vec::new();
+        let (mut made, mut failed) = (Vec::new(), None);
         for (run, codes) in self.runs_for(target, codes, runs).await? {
             let scope = Scope::Subjects { codes, again: false };
             let of = GradesOf { platform, run: &run, scope: &scope };
-            let outcome = self.maker.make_grades(of, Cause::Correction, None, actor).await?;
-            made.extend(outcome.package.is_some().then_some(outcome));
+            // What is wrong with one run keeps no correction of another from its way.
+            match self.maker.make_grades(of, Cause::Correction, None, actor).await {
+                Ok(outcome) => made.extend(outcome.package.is_some().then_some(outcome)),
+                Err(error) => failed = Some(error),
+            }
         }
-        Ok(made)
+        Ok((made, failed))
     }
 
     /// The runs whose records a platform may have of some subjects: of each scheme and period the one in force, or the last. A round in
@@ -115,7 +139,9 @@ impl Deliveries {
         let asked: Vec<_> = codes.iter().map(|code| json!([code])).collect();
         let sent = rows::runs_of(&read, &platform.id, Value::from(asked).to_string()).await.map_err(during())?;
         let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for row in sent {
+        // A kind that the platform's file no longer names is compared no more.
+        let may_have = |run: &str| runs.iter().any(|of| of.id == run && platform.kinds.contains(&of.kind));
+        for row in sent.into_iter().filter(|row| may_have(&row.run_id)) {
             found.entry(successor(&row.run_id, runs)).or_default().insert(row.code);
         }
         // Subjects that were left out of the package, and may now be in it.
@@ -130,16 +156,13 @@ impl Deliveries {
     }
 }
 
-/// The run that is to be compared in place of one: the round in force of the same scheme and period, if there is one.
-fn successor(run_id: &str, runs: &[RunRow]) -> String {
-    let run = runs.iter().find(|run| run.id == run_id);
-    let successor = run.and_then(|run| {
-        runs.iter().find(|other| {
-            other.state == "published"
-                && (&other.kind, &other.scheme, &other.period) == (&run.kind, &run.scheme, &run.period)
-        })
-    });
-    successor.map_or(run_id, |run| &run.id).to_owned()
+/// The run that is to be compared in place of one: the last that was published of the same kind, scheme and period. An earlier one
+/// of the same records would send what is no longer right.
+pub(super) fn successor(run_id: &str, runs: &[RunRow]) -> String {
+    let of = |run: &RunRow| (run.kind.clone(), run.scheme.clone(), run.period.clone());
+    let wanted = runs.iter().find(|run| run.id == run_id).map(of);
+    let same = runs.iter().filter(|other| other.published_at.is_some() && Some(of(other)) == wanted);
+    same.max_by_key(|run| run.published_at).map_or(run_id, |run| &run.id).to_owned()
 }
 
 /// The subjects of events, each once.

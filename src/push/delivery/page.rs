@@ -1,6 +1,6 @@
 //! Delivers one page: judges its rows again, sends it, and reports to the outbox.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::{
         carrier::{Delivery, Failed, PackageHead, Row},
         grades::admission,
         making::{NotSent, PageBody},
-        platform::{Admission, Platform},
+        platform::{Admission, Content, GradeValue, Platform},
     },
     store::{
         push::{
@@ -72,7 +72,9 @@ impl Deliveries {
             Ok(item) => item,
             Err(error) => return self.give_up(lease, String::new(), format!("the item cannot be read: {error}")).await,
         };
-        let ready = match self.prepare(&target.platform, &item).await {
+        // An earlier attempt may have brought its rows there, whatever became of the answer.
+        let may_have_left = lease.attempt > 1;
+        let ready = match self.prepare(&target.platform, &item, may_have_left).await {
             Ok(ready) => ready,
             Err(PushError::Form(why)) => return self.give_up(lease, item.package, why).await,
             Err(error) => return Err(Failure::internal(error_chain(&error))),
@@ -121,7 +123,7 @@ impl Deliveries {
     }
 
     /// Reads a page, and withholds what the platform may no longer have.
-    async fn prepare(&self, platform: &Platform, item: &Item) -> Result<Ready, PushError> {
+    async fn prepare(&self, platform: &Platform, item: &Item, may_have_left: bool) -> Result<Ready, PushError> {
         let during = || PushError::store("reading a page");
         let db = &self.maker.env.db;
         let Item { package, page } = item;
@@ -129,10 +131,11 @@ impl Deliveries {
         let row = packages::find(&db.read("push::package"), package).await.map_err(during())?.ok_or_else(missing)?;
         let stored = packages::page(&db.read("push::page"), package, *page).await.map_err(during())?;
         let sent = rows::of_page(&db.read("push::of_page"), package, *page).await.map_err(during())?;
-        let withheld = self.withhold(platform, &row, &sent).await?;
         let body: PageBody = serde_json::from_str(&stored.ok_or_else(missing)?.body)
             .map_err(|error| PushError::Form(format!("page {page} of {package} cannot be read: {error}")))?;
         let mut rows = body.into_rows();
+        let named = named(platform, &rows);
+        let withheld = self.withhold(platform, &row, &sent, &named, may_have_left).await?;
         if !withheld.is_empty() {
             rows.retain(|row| withheld.get(row.record_id.as_str()) != Some(&row.version));
         }
@@ -146,11 +149,13 @@ impl Deliveries {
         platform: &Platform,
         package: &PackageRow,
         sent: &'t [SentRow],
+        named: &BTreeSet<String>,
+        may_have_left: bool,
     ) -> Result<BTreeMap<&'t str, i64>, PushError> {
         let during = || PushError::store("judging the rows of a page again");
         let mut withheld: BTreeMap<&str, i64> = BTreeMap::new();
-        withheld
-            .extend(sent.iter().filter(|row| row.state == "withheld").map(|row| (row.record_id.as_str(), row.version)));
+        let former = sent.iter().filter(|row| matches!(row.state.as_str(), "withheld" | "recalled"));
+        withheld.extend(former.map(|row| (row.record_id.as_str(), row.version)));
         // A withdrawal may always be sent.
         let open: Vec<&SentRow> =
             sent.iter().filter(|row| row.state == "open" && row.operation != "D" && row.code.is_some()).collect();
@@ -168,11 +173,13 @@ impl Deliveries {
             let because = match file.map(|file| admission(platform, kind, file)) {
                 Some(Admission::LeftOut(why)) => NotSent::from(why),
                 None => NotSent::Unregistered,
-                // The page was made when it could have the name, and a page is sent as it was frozen or not at all.
+                // The row has the name of a subject that became a natural person's since.
+                Some(Admission::CodeOnly) if named.contains(&row.record_id) => NotSent::NaturalPerson,
                 Some(Admission::CodeOnly | Admission::Named) => continue,
             };
             withheld.insert(&row.record_id, row.version);
-            now.push(json!([row.record_id, row.version, because]));
+            let state = if may_have_left { "recalled" } else { "withheld" };
+            now.push(json!([row.record_id, row.version, because, state]));
         }
         if !now.is_empty() {
             // Committed before anything is sent: after a crash the same rows are withheld, under the same key.
@@ -182,6 +189,17 @@ impl Deliveries {
         }
         Ok(withheld)
     }
+}
+
+/// The records of a page whose rows have a name or a unified social credit code.
+fn named(platform: &Platform, rows: &[Row]) -> BTreeSet<String> {
+    let fields = platform.grades.iter().flat_map(|grades| &grades.fields);
+    let naming: BTreeSet<&str> = fields
+        .filter(|field| matches!(field.content, Content::Value(GradeValue::Name | GradeValue::Uscc)))
+        .map(|field| field.name.as_str())
+        .collect();
+    let has_one = |row: &&Row| row.fields.iter().any(|(name, text)| !text.is_empty() && naming.contains(name.as_str()));
+    rows.iter().filter(has_one).map(|row| row.record_id.clone()).collect()
 }
 
 /// The idempotency key of a page: the same for the same bytes. Rows are withheld one after the other and never come back, so that

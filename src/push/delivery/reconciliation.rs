@@ -72,7 +72,7 @@ impl Deliveries {
             for newest in page {
                 let listed = theirs.remove(&newest.record_id);
                 match newest.state.as_str() {
-                    "open" => found.unanswered += 1,
+                    "open" | "recalled" => found.unanswered += 1,
                     "accepted" => found.compare(newest, listed),
                     // The platform refused the newest version: it should have the last one that it took.
                     _ => {

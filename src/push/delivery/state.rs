@@ -113,7 +113,8 @@ pub struct Holder {
     pub record_id: String,
     pub version: i64,
     pub operation: String,
-    /// `open` (not answered yet), `accepted`, `rejected`, `resolved`, `waived` or `withheld`.
+    /// `open` (not answered yet), `accepted`, `rejected`, `resolved`, `waived`, `withheld`, or `recalled` (it
+    /// may have left before it was withheld).
     pub state: String,
     /// The last version that it accepted, if that is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -234,7 +235,7 @@ pub async fn holders(env: &Env, code: &str) -> Result<Vec<Holder>, Failure> {
         if holder.state == "accepted" {
             holder.has = Some(holder.version);
         }
-        if matches!(holder.state.as_str(), "accepted" | "open") {
+        if matches!(holder.state.as_str(), "accepted" | "open" | "recalled") {
             holder.holds = holder.operation != "D";
         }
         holders.push(holder);
@@ -257,7 +258,7 @@ async fn package_state(
         |wanted: &[&str]| pages.iter().filter(|row| wanted.contains(&row.state.as_str())).map(|row| row.pages).sum();
     let (due_at, is_open) = (Timestamp::from_micros(package.due_at), package.state == "open");
     let delivered: i64 = pages.iter().filter(|row| row.state == "delivered").map(|row| row.rows).sum();
-    let withheld = rows("withheld");
+    let withheld = rows("withheld") + rows("recalled");
     let (waiting, dead): (i64, i64) = (in_pages(&["queued", "leased", "retry"]), in_pages(&["dead"]));
     Ok(PackageState {
         number: package.number,

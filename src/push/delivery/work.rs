@@ -43,7 +43,7 @@ pub struct Due {
 type Stopping<'s> = &'s (dyn Fn() -> bool + Sync);
 
 impl Deliveries {
-    /// Delivers to a platform until nothing more is due, or it is sent to stop. `each` is sent about every attempt.
+    /// Delivers to a platform until nothing more is due, or it is to stop. `each` is called with every attempt.
     pub async fn deliver(
         self: &Arc<Self>,
         platform: &str,
@@ -77,20 +77,40 @@ impl Deliveries {
                     }
                 }
             }
-            let Some(page) = under_way.join_next().await else { break };
-            let page = page.map_err(|error| Failure::internal(error.to_string()))??;
+            let Some(page) = self.next_page(platform, &mut under_way).await? else { break };
             done.add(&page);
             each(&page);
             self.note(target, &page).await?;
         }
         // Those under way end before the lease is given back.
-        while let Some(page) = under_way.join_next().await {
-            let page = page.map_err(|error| Failure::internal(error.to_string()))??;
+        while let Some(page) = self.next_page(platform, &mut under_way).await? {
             done.add(&page);
             each(&page);
             self.note(target, &page).await?;
         }
         Ok(done)
+    }
+
+    /// Waits for the next page that ends; none when nothing is under way. The leases are extended meanwhile: a page may take longer
+    /// than they last, and must not be begun by another gateway beside this one.
+    async fn next_page(
+        &self,
+        platform: &str,
+        under_way: &mut JoinSet<Result<DeliveredPage, Failure>>,
+    ) -> Result<Option<DeliveredPage>, Failure> {
+        loop {
+            tokio::select! {
+                page = under_way.join_next() => {
+                    let Some(page) = page else { return Ok(None) };
+                    return page.map_err(|error| Failure::internal(error.to_string()))?.map(Some);
+                }
+                () = tokio::time::sleep(self.timing.lease / 2) => {
+                    if self.hold(platform).await? {
+                        self.outbox.extend(&target_of(platform), self.owner()).await?;
+                    }
+                }
+            }
+        }
     }
 
     /// Takes or extends the lease of a platform; `false` while another gateway has it.

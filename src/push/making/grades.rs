@@ -170,7 +170,7 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    /// What the platform was sent about records, by record.
+    /// What the platform was sent of records, by record.
     async fn sent(&self, ids: &[String]) -> Result<BTreeMap<String, Vec<SentRow>>, PushError> {
         let asked: Vec<_> = ids.iter().map(|id| json!([id])).collect();
         let read = self.maker.env.db.read("push::sent");

@@ -62,7 +62,7 @@ pub struct MakerTables {
 /// The days in which a platform is to answer.
 #[derive(Debug, Clone, Copy)]
 pub struct AnswerDays {
-    /// A correction or a withdrawal: a revoked penalty has three (domain: 信用修复 rules).
+    /// A correction or a withdrawal: rules of credit repair (信用修复) give three days after a revoked penalty.
     pub correction: u16,
     pub other: u16,
 }

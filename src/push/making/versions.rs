@@ -2,6 +2,9 @@
 
 use crate::{push::platform::Operation, store::push::rows::SentRow};
 
+/// The reason of rejecting a change to a record that is not there.
+const NO_ORIGINAL: &str = "R13";
+
 /// What a platform was sent about a record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct SentVersions {
@@ -48,11 +51,20 @@ impl SentVersions {
             let withdraws = row.operation == Operation::Delete.as_str();
             match row.state.as_str() {
                 "withheld" => continue,
-                "open" | "accepted" => versions.stands = !withdraws,
+                // One that was recalled may have arrived before.
+                "open" | "accepted" | "recalled" => versions.stands = !withdraws,
+                // The platform says that it does not have the record.
+                "rejected" if row.reason.as_deref() == Some(NO_ORIGINAL) => versions.stands = false,
                 _ => {}
             }
             let refused = !matches!(row.state.as_str(), "open" | "accepted");
             let waits = match row.state.as_str() {
+                // It is sent as a new record, without a person.
+                "rejected"
+                    if row.operation == Operation::Update.as_str() && row.reason.as_deref() == Some(NO_ORIGINAL) =>
+                {
+                    None
+                }
                 "rejected" => Some(Next::Rejected),
                 "waived" => Some(Next::Waived),
                 _ => None,
@@ -163,6 +175,10 @@ mod tests {
         assert_eq!(correction.next(Some("a"), false), Next::Unchanged);
         let late = versions(&[(1, "I", "a", "rejected"), (2, "D", "a", "rejected")]);
         assert_eq!(late.next(None, true), Next::Nothing, "it never had the record");
+        // A page whose answer was lost, and then the row had to be withheld: the platform may have it.
+        let recalled = versions(&[(1, "I", "a", "recalled")]);
+        assert_eq!(recalled.next(None, false), Next::Send(Operation::Delete, 2));
+        assert_eq!(recalled.next(Some("a"), false), Next::Send(Operation::Update, 2));
         // A rejected row was resolved by a version that never left.
         let resolved = versions(&[(1, "I", "a", "resolved"), (2, "I", "a", "withheld")]);
         assert_eq!(resolved.next(Some("a"), false), Next::Send(Operation::Insert, 3));

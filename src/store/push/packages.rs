@@ -83,6 +83,7 @@ record! {
 }
 
 record! { struct NumberRow { number: i64 } }
+record! { struct IdRow { id: String } }
 record! { struct DigestRow { digest: String } }
 record! { struct LaneRow { page: i64, lane: i64 } }
 
@@ -192,6 +193,10 @@ const WAS_COMPARED: &str = "/* push::was_compared */
             AND (occasion = $2 OR occasion LIKE $2 || '@%')) AS number";
 const MADE: &str = "/* push::made */
     SELECT COUNT(*) AS number FROM push_scheduled WHERE platform = $1 AND dataset = $2 AND occasion = $3";
+const COMPARED: &str = "/* push::compared */
+    SELECT DISTINCT platform AS id FROM push_scheduled WHERE dataset = 'grades' ORDER BY platform";
+const FORGET_MADE: &str = "/* push::forget_made */
+    DELETE FROM push_scheduled WHERE platform = $1 AND dataset = 'grades'";
 const SET_MADE: &str = "/* push::set_made */
     INSERT INTO push_scheduled (platform, dataset, occasion, made_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 
@@ -331,6 +336,17 @@ pub async fn was_compared(read: &Read<'_>, platform: &str, run: &str) -> Result<
 pub async fn is_made(read: &Read<'_>, platform: &str, dataset: &str, occasion: &str) -> Result<bool, DbError> {
     let row: NumberRow = read.fetch_one(MADE, args![platform, dataset, occasion]).await?;
     Ok(row.number > 0)
+}
+
+/// The platforms that were compared with rounds as a whole.
+pub async fn compared(read: &Read<'_>) -> Result<Vec<String>, DbError> {
+    let rows: Vec<IdRow> = read.fetch_all(COMPARED, args![]).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// Forgets which rounds a platform was compared with: its schedules compare them again.
+pub async fn forget_made(tx: &mut Tx, platform: &str) -> Result<(), DbError> {
+    tx.execute(FORGET_MADE, args![platform]).await.map(drop)
 }
 
 /// Stores that the schedule has made what is due on an occasion.

@@ -21,7 +21,7 @@ record! {
         pub content: String,
         /// SHA-256 of the fields, as the platform's inventory has it.
         pub digest: String,
-        /// open, accepted, rejected, resolved, waived or withheld.
+        /// open, accepted, rejected, resolved, waived, withheld (it never left) or recalled (it may have left before it was withheld).
         pub state: String,
         /// R01 to R99; why it was withheld or waived.
         pub reason: Option<String>,
@@ -114,13 +114,14 @@ const OF_OTHER_RUNS: &str = select!(
 const ACCEPT: &str = "/* push::accept */
     UPDATE push_rows SET state = 'accepted', reason = NULL, note = NULL, decided_at = $3 FROM json_rows($1)
     WHERE platform = CAST($2 AS TEXT) AND record_id = value->>0 AND version = CAST(value->>1 AS BIGINT)
-      AND state IN ('open', 'rejected')";
+      AND state IN ('open', 'rejected', 'recalled')";
 // A withdrawal of what the platform does not have has its effect already: nobody need act on it.
 const REJECT: &str = "/* push::reject */
     UPDATE push_rows SET
-        state = CASE WHEN operation = 'D' AND value->>2 = 'R13' THEN 'resolved' ELSE 'rejected' END, reason = value->>2, note = value->>3, decided_at = $3 FROM json_rows($1)
+        state = CASE WHEN state = 'recalled' THEN 'withheld'
+                     WHEN operation = 'D' AND value->>2 = 'R13' THEN 'resolved' ELSE 'rejected' END, reason = value->>2, note = value->>3, decided_at = $3 FROM json_rows($1)
     WHERE platform = CAST($2 AS TEXT) AND record_id = value->>0 AND version = CAST(value->>1 AS BIGINT)
-      AND state = 'open'";
+      AND state IN ('open', 'recalled')";
 // A later version settles what was wrong with the earlier one.
 const RESOLVE_FORMER: &str = "/* push::resolve_former */
     UPDATE push_rows SET state = 'resolved', decided_at = $2
@@ -128,7 +129,7 @@ const RESOLVE_FORMER: &str = "/* push::resolve_former */
       AND EXISTS (SELECT 1 FROM push_rows n WHERE n.platform = push_rows.platform AND n.record_id = push_rows.record_id
                   AND n.package_id = $1 AND n.version > push_rows.version)";
 const WITHHOLD: &str = "/* push::withhold */
-    UPDATE push_rows SET state = 'withheld', reason = value->>2, decided_at = $3 FROM json_rows($1)
+    UPDATE push_rows SET state = value->>3, reason = value->>2, decided_at = $3 FROM json_rows($1)
     WHERE platform = CAST($2 AS TEXT) AND record_id = value->>0 AND version = CAST(value->>1 AS BIGINT)
       AND state = 'open'";
 const WAIVE: &str = "/* push::waive */
@@ -137,7 +138,7 @@ const WAIVE: &str = "/* push::waive */
 const STATES: &str = "/* push::row_states */
     SELECT state, COUNT(*) AS rows FROM push_rows WHERE package_id = $1 GROUP BY state ORDER BY state";
 const OF_PLATFORM: &str = "/* push::rows_of_platform */
-    SELECT COALESCE(CAST(SUM(CASE WHEN state <> 'withheld' THEN 1 ELSE 0 END) AS BIGINT), 0) AS sent,
+    SELECT COALESCE(CAST(SUM(CASE WHEN state NOT IN ('withheld', 'recalled') THEN 1 ELSE 0 END) AS BIGINT), 0) AS sent,
            COALESCE(CAST(SUM(CASE WHEN state = 'accepted' THEN 1 ELSE 0 END) AS BIGINT), 0) AS accepted,
            COALESCE(CAST(SUM(CASE WHEN state = 'rejected' THEN 1 ELSE 0 END) AS BIGINT), 0) AS rejected,
            COALESCE(CAST(SUM(CASE WHEN state = 'open' THEN 1 ELSE 0 END) AS BIGINT), 0) AS open
@@ -213,7 +214,7 @@ pub async fn resolve_former(tx: &mut Tx, package: &str, now: Timestamp) -> Resul
     tx.execute(RESOLVE_FORMER, args![package, now]).await
 }
 
-/// Withholds versions that were not answered: a JSON array of arrays of record, version and reason.
+/// Withholds versions that were not answered: a JSON array of arrays of record, version, reason and `withheld` or `recalled`.
 pub async fn withhold(tx: &mut Tx, platform: &str, rows: String, now: Timestamp) -> Result<u64, DbError> {
     tx.execute(WITHHOLD, args![rows, platform, now]).await
 }
@@ -245,7 +246,7 @@ pub async fn unsettled(read: &Read<'_>, platform: &str) -> Result<UnsettledRows,
     read.fetch_one(UNSETTLED, args![platform]).await
 }
 
-/// The runs of which a platform was sent about some subjects, a JSON array of arrays.
+/// The runs of which a platform was sent results of some subjects, a JSON array of arrays.
 pub async fn runs_of(read: &Read<'_>, platform: &str, codes: String) -> Result<Vec<HeldRunRow>, DbError> {
     read.fetch_all(RUNS_OF, args![codes, platform]).await
 }

@@ -21,6 +21,11 @@ both_engines! {
     a_correction_waits_for_the_result_that_it_corrects,
     an_objection_withdraws_or_marks_and_its_decision_restores,
     an_objection_that_comes_before_the_page_leaves_withholds_the_row,
+    a_row_that_may_have_arrived_before_it_was_withheld_is_withdrawn,
+    a_withdrawal_behind_a_row_that_may_have_arrived_follows_it,
+    a_name_that_became_a_natural_persons_does_not_leave,
+    a_correction_of_a_round_before_is_by_the_last_of_its_runs,
+    a_platform_that_was_away_is_compared_as_a_whole,
     a_subject_that_closes_is_withdrawn_everywhere,
     a_round_that_is_published_again_updates_its_records,
 }
@@ -111,11 +116,7 @@ async fn an_objection_withdraws_or_marks_and_its_decision_restores(store: TestSt
 async fn an_objection_that_comes_before_the_page_leaves_withholds_the_row(store: TestStore) {
     let city = City::with(store).await;
     city.make().await;
-    // An attempt whose answer is lost, then the objection: the page goes again without the row, under another key.
-    city.public.fails([Fault::Refuse]);
-    city.pass(PUBLIC).await;
     let id = object(&city).await;
-    city.advance(Duration::from_secs(10));
     let (delivered, _) = city.pass(PUBLIC).await;
     assert_eq!((delivered.withheld, delivered.rows), (1, 29));
     assert_eq!(city.public.row(&city.record(CODE)), None);
@@ -131,14 +132,7 @@ async fn a_subject_that_closes_is_withdrawn_everywhere(store: TestStore) {
     let city = City::with(store).await;
     city.settle().await;
     city.bureau.set(CODE, "UPDATE subjects SET agreement_status = 'ended_by_subject' WHERE code = $1").await;
-    // An import writes this event.
-    city.bureau
-        .set(
-            CODE,
-            "INSERT INTO outbox_events (id, topic, ordering_key, body, happened_at)
-             VALUES ('evt_01kn38vvm0e6tsabbc6kwxrvz3', 'subject.changed', 'x', '{\"code\":\"' || $1 || '\"}', 1)",
-        )
-        .await;
+    changed(&city).await;
     city.settle().await;
     for platform in [&city.municipal, &city.public] {
         assert_eq!(platform.row(&city.record(CODE)).unwrap().operation, Operation::Delete);
@@ -160,4 +154,81 @@ async fn a_round_that_is_published_again_updates_its_records(store: TestStore) {
     let gone = city.public.row(&city.record("H33030200012")).unwrap();
     assert_eq!(gone.operation, Operation::Delete, "the new run does not cover it");
     assert_eq!(city.public.shows().len(), 29);
+}
+
+/// The platform takes a page, and its answer is lost; then the row must be withheld.
+async fn withheld_after_an_attempt(city: City, is_routed_first: bool) {
+    city.make().await;
+    city.public.fails([Fault::LoseAnswer]);
+    city.pass(PUBLIC).await;
+    object(&city).await;
+    if is_routed_first {
+        city.make().await;
+    }
+    city.advance(Duration::from_secs(10));
+    city.pass(PUBLIC).await;
+    city.settle().await;
+    let row = city.public.row(&city.record(CODE)).unwrap();
+    assert_eq!((row.version, row.operation), (2, Operation::Delete));
+    assert_eq!(city.deliveries.reconcile(PUBLIC).await.unwrap().different, 0);
+    assert!(city.deliveries.state(PUBLIC).await.unwrap().packages.iter().all(|package| package.state == "closed"));
+}
+
+async fn a_row_that_may_have_arrived_before_it_was_withheld_is_withdrawn(store: TestStore) {
+    withheld_after_an_attempt(City::with(store).await, false).await;
+}
+
+async fn a_withdrawal_behind_a_row_that_may_have_arrived_follows_it(store: TestStore) {
+    withheld_after_an_attempt(City::with(store).await, true).await;
+}
+
+async fn a_name_that_became_a_natural_persons_does_not_leave(store: TestStore) {
+    let city = City::with(store).await;
+    city.make().await;
+    city.bureau.set(CODE, "UPDATE subjects SET uscc = '92330381MA2CD5EF8R' WHERE code = $1").await;
+    let (delivered, _) = city.pass(MUNICIPAL).await;
+    assert_eq!((delivered.withheld, city.municipal.row(&city.record(CODE))), (1, None));
+    changed(&city).await;
+    city.settle().await;
+    let row = city.municipal.row(&city.record(CODE)).unwrap();
+    let field = |name: &str| row.fields.iter().find(|(other, _)| other == name).unwrap().1.as_str();
+    assert_eq!((field("subjectName"), field("creditCode"), row.version), ("", "", 2), "its code and grade alone");
+}
+
+/// The event that an import writes.
+async fn changed(city: &City) {
+    let event = "INSERT INTO outbox_events (id, topic, ordering_key, body, happened_at)
+                 VALUES ('evt_01kn38vvm0e6tsabbc6kwxrvz3', 'subject.changed', 'x', '{\"code\":\"' || $1 || '\"}', 1)";
+    city.bureau.set(CODE, event).await;
+}
+
+async fn a_correction_of_a_round_before_is_by_the_last_of_its_runs(store: TestStore) {
+    let city = City::with(store).await;
+    city.settle().await;
+    // Published again with a penalty that came late, and then over: a run of the next period takes its place.
+    city.bureau.import(2, &[line(CODE, "market_penalty", 1, "2025-12-30")], true).await;
+    city.bureau.publish(&city.bureau.run(periods()[1]).await).await;
+    city.settle().await;
+    let before = city.public.row(&city.record(CODE)).unwrap();
+    let over =
+        "UPDATE runs SET state = 'superseded' WHERE state = 'published' AND kind = 'medical_institution' AND $1 <> ''";
+    city.bureau.set(CODE, over).await;
+    changed(&city).await;
+    city.settle().await;
+    assert_eq!(city.public.row(&city.record(CODE)).unwrap(), before, "the earlier run sends nothing any more");
+}
+
+async fn a_platform_that_was_away_is_compared_as_a_whole(store: TestStore) {
+    let city = City::with(store).await;
+    city.settle().await;
+    // Its id is taken out of the configuration, and a grade is corrected.
+    let alone = super::deliveries(&city.bureau, &[(crate::push::platform(MUNICIPAL), city.municipal.clone())]);
+    correct(&city, 2).await;
+    let lock = alone.maker().lock().await.unwrap().unwrap();
+    assert_eq!(alone.route(tester()).await.unwrap().made.len(), 1);
+    lock.release().await.unwrap();
+    assert_eq!(city.public.row(&city.record(CODE)).unwrap().version, 1);
+    // It gets packages again.
+    city.settle().await;
+    assert_eq!(city.public.row(&city.record(CODE)).unwrap().version, 2);
 }

@@ -1,4 +1,4 @@
-//! A platform of a test's own: it keeps what it takes by the rules of docs/CARRIERS.md, and fails when it is sent to.
+//! A platform of a test's own: it keeps what it takes by the rules of docs/CARRIERS.md, and fails when a test says so.
 
 use std::{
     collections::{BTreeMap, VecDeque},
