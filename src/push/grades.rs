@@ -47,8 +47,8 @@ pub(super) fn check_allowed<'p>(
     kind: Option<&Kind>,
     platform: &'p Platform,
 ) -> Result<&'p Fields<GradeValue>, PushError> {
+    let fields = grade_fields(platform)?;
     let (id, of_kind) = (platform.id.clone(), round.head.kind.clone());
-    let Some(fields) = &platform.grades else { return Err(PushError::NoGrades { platform: id }) };
     if !platform.kinds.contains(&of_kind) {
         return Err(PushError::NotForPlatform { platform: id, kind: of_kind, allowed: platform.kinds.join(", ") });
     }
@@ -56,6 +56,11 @@ pub(super) fn check_allowed<'p>(
         return Err(PushError::NotPublishable { platform: id, kind: of_kind });
     }
     Ok(fields)
+}
+
+/// The fields of a platform's records.
+pub(super) fn grade_fields(platform: &Platform) -> Result<&Fields<GradeValue>, PushError> {
+    platform.grades.as_ref().ok_or_else(|| PushError::NoGrades { platform: platform.id.clone() })
 }
 
 /// Refuses a run that is not the round in force: a trial or an open round may still change, and a superseded one is over.

@@ -10,7 +10,7 @@ use super::Tables;
 use crate::{
     cli::{Context, model::check::texts},
     domain::{TableError, table::TableFault},
-    push::platform::{CheckedPlatform, Evaluator, GradeValue, Platform, UsageValue},
+    push::platform::{Carrier, CheckedPlatform, Evaluator, GradeValue, Platform, UsageValue},
 };
 
 /// Checks the platforms in force.
@@ -72,7 +72,8 @@ pub(super) fn files(tables: &Tables, paths: &[PathBuf], ctx: &Context) -> anyhow
 fn warn(file: &str, checked: &CheckedPlatform, evaluator: &Evaluator, ctx: &Context) -> anyhow::Result<()> {
     let mut faults = checked.warnings.clone();
     faults.extend(checked.unreadable_credentials());
-    faults.extend(lacking(&checked.platform, evaluator).map(|message| TableFault { line: None, message }));
+    let missing = lacking(&checked.platform, evaluator).into_iter().chain(without_sender(&checked.platform, evaluator));
+    faults.extend(missing.map(|message| TableFault { line: None, message }));
     if faults.is_empty() {
         return Ok(());
     }
@@ -96,6 +97,16 @@ pub(in crate::cli) fn lacking(platform: &Platform, evaluator: &Evaluator) -> Opt
     let keys: Vec<&str> = needs.into_iter().filter_map(|(key, lacks)| lacks.then_some(key)).collect();
     (!keys.is_empty())
         .then(|| format!("it has fields for {}, which [push] does not set: they stay empty", keys.join(" and ")))
+}
+
+/// Whether its files would have no sender: the gateway does not start with such a platform.
+fn without_sender(platform: &Platform, evaluator: &Evaluator) -> Option<String> {
+    let Carrier::File(settings) = &platform.carrier else { return None };
+    settings.sender(evaluator.uscc.as_deref()).is_none().then(|| {
+        "file names begin with the name of the sender, and there is none: set `source` in [carrier.file], or evaluator_uscc in \
+         [push] of the gateway's configuration. The gateway does not start with this platform"
+            .to_owned()
+    })
 }
 
 /// A platform in a line.

@@ -32,13 +32,18 @@ pub(super) async fn run(args: &PlanCommand, ctx: &Context) -> anyhow::Result<()>
     let mut plans = Vec::new();
     for platform in &chosen {
         let target = site.deliveries.target(platform)?;
-        let of_platform = |kind: &String| target.platform.kinds.contains(kind) && target.platform.grades.is_some();
-        let runs: Vec<&str> = if let Some(run) = &args.run {
-            vec![run]
-        } else {
-            let in_force = rounds.iter().filter(|run| run.state == "published" && of_platform(&run.kind));
-            in_force.map(|run| run.id.as_str()).collect()
-        };
+        let mut runs: Vec<&str> = Vec::new();
+        if let Some(run) = &args.run {
+            runs.push(run);
+        } else if target.platform.grades.is_some() {
+            for run in rounds.iter().filter(|run| run.state == "published") {
+                // What it was sent of a kind that its file no longer names is withdrawn.
+                let is_named = target.platform.kinds.contains(&run.kind);
+                if is_named || site.deliveries.maker().has_kind(&target.platform, &run.kind).await? {
+                    runs.push(&run.id);
+                }
+            }
+        }
         for run in runs {
             let of = GradesOf { platform: &target.platform, run, scope: &Scope::All };
             plans.push(site.deliveries.maker().plan_grades(of).await?);

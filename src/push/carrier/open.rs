@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::clock::SharedClock,
-    push::platform::{self, Evaluator, FileNamePart, FileSettings, Folder, Platform},
+    push::platform::{self, Evaluator, Folder, Platform},
 };
 
 /// What carriers need of the gateway.
@@ -53,7 +53,7 @@ pub fn open(platform: &Platform, context: &CarrierContext) -> Result<Arc<dyn Car
             Ok(Arc::new(https.map_err(|error| refused("[carrier.https] url", error.to_string()))?))
         }
         platform::Carrier::File(settings) => {
-            let source = source(settings, &context.evaluator).ok_or_else(|| {
+            let source = settings.sender(context.evaluator.uscc.as_deref()).ok_or_else(|| {
                 let why = "file names begin with the name of the sender: set it here, or set evaluator_uscc in [push] of the \
                            gateway's configuration";
                 refused("[carrier.file] source", why.to_owned())
@@ -74,9 +74,4 @@ pub fn open(platform: &Platform, context: &CarrierContext) -> Result<Arc<dyn Car
             Ok(Arc::new(exchange.map_err(|why| refused("field", why))?))
         }
     }
-}
-
-/// The name of the sender.
-fn source(settings: &FileSettings, evaluator: &Evaluator) -> Option<FileNamePart> {
-    settings.source.clone().or_else(|| evaluator.uscc.as_deref()?.parse().ok())
 }

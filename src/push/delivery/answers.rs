@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Deliveries, Target, page::head};
 use crate::{
     domain::{Failure, Timestamp},
+    outbox::{Event, EventBatch},
     push::carrier::{Failed, Fault, RowReceipt, Verdict},
-    store::push::{
-        packages::{self, PackageRow},
-        rows,
+    store::{
+        Tx,
+        push::{
+            packages::{self, PackageRow},
+            rows,
+        },
     },
 };
 
@@ -27,6 +32,21 @@ pub struct Answered {
     pub closed: u64,
     /// Why the receipts of a package could not be read.
     pub failed: Vec<String>,
+}
+
+/// A platform lacks a record that was to be changed.
+#[derive(Debug, Serialize)]
+struct OriginalMissing<'a> {
+    platform: &'a str,
+    code: String,
+}
+
+impl Event for OriginalMissing<'_> {
+    const NAME: &'static str = "push.original_missing";
+
+    fn ordering_key(&self) -> String {
+        self.code.clone()
+    }
 }
 
 /// How a reading of a package's answers ended.
@@ -128,7 +148,11 @@ impl Deliveries {
         let mut tx = env.db.begin("push::apply").await?;
         // Acceptance first: a receiver that says both has the row.
         let accepted = rows::accept(&mut tx, platform, Value::from(accepted).to_string(), env.now()).await?;
-        let rejected = rows::reject(&mut tx, platform, Value::from(rejected).to_string(), env.now()).await?;
+        let answers = Value::from(rejected).to_string();
+        let rejected = rows::reject(&mut tx, platform, answers.clone(), env.now()).await?;
+        if rejected > 0 {
+            self.send_as_new(&mut tx, platform, answers).await?;
+        }
         tx.commit().await?;
         for (verdict, number) in [("accepted", accepted), ("rejected", rejected)] {
             let platform = platform.to_owned();
@@ -136,6 +160,25 @@ impl Deliveries {
                 .increment(number);
         }
         Ok((accepted, rejected))
+    }
+
+    /// Has records compared again of which a platform says that it lacks what was to be changed: they are sent as new ones. In the
+    /// transaction of the answer, so that a crash loses neither.
+    async fn send_as_new(&self, tx: &mut Tx, platform: &str, answers: String) -> Result<(), Failure> {
+        let env = &self.maker.env;
+        let mut batch = EventBatch::new();
+        for code in rows::without_original(tx, platform, answers).await? {
+            match code {
+                Some(code) => {
+                    let added = batch.add(env, &OriginalMissing { platform, code });
+                    added.map_err(|error| Failure::internal(error.to_string()))?;
+                }
+                // Counts belong to no subject: the schedule compares the last period again.
+                None => packages::forget_counts(tx, platform).await?,
+            }
+        }
+        batch.write(tx, env.now()).await?;
+        Ok(())
     }
 
     /// Closes a package if all its pages are delivered and all its rows settled.

@@ -23,7 +23,7 @@ use crate::{
 /// How many events are routed at a time.
 const EVENTS: i64 = 500;
 /// Events after which platforms may have to be sent something else about a subject.
-const TOPICS: [&str; 3] = ["grade.corrected", "objection.changed", "subject.changed"];
+const TOPICS: [&str; 4] = ["grade.corrected", "objection.changed", "subject.changed", "push.original_missing"];
 
 /// What a pass over the events did.
 #[derive(Debug, Default)]
@@ -139,9 +139,7 @@ impl Deliveries {
         let asked: Vec<_> = codes.iter().map(|code| json!([code])).collect();
         let sent = rows::runs_of(&read, &platform.id, Value::from(asked).to_string()).await.map_err(during())?;
         let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        // A kind that the platform's file no longer names is compared no more.
-        let may_have = |run: &str| runs.iter().any(|of| of.id == run && platform.kinds.contains(&of.kind));
-        for row in sent.into_iter().filter(|row| may_have(&row.run_id)) {
+        for row in sent {
             found.entry(successor(&row.run_id, runs)).or_default().insert(row.code);
         }
         // Subjects that were left out of the package, and may now be in it.

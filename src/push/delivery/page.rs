@@ -167,11 +167,13 @@ impl Deliveries {
         let files = subjects::list(&env.db.read("push::files"), &codes).await.map_err(during())?;
         let files: BTreeMap<&str, _> = files.iter().map(|file| (file.code.as_str(), file)).collect();
         let kind = package.kind.as_deref().and_then(|kind| self.maker.kinds().find(kind));
+        let is_named = package.kind.as_ref().is_none_or(|kind| platform.kinds.contains(kind));
         let mut now = Vec::new();
         for row in open {
             let file = row.code.as_deref().and_then(|code| files.get(code));
-            let because = match file.map(|file| admission(platform, kind, file)) {
+            let because = match file.filter(|_| is_named).map(|file| admission(platform, kind, file)) {
                 Some(Admission::LeftOut(why)) => NotSent::from(why),
+                None if !is_named => NotSent::KindNotNamed,
                 None => NotSent::Unregistered,
                 // The row has the name of a subject that became a natural person's since.
                 Some(Admission::CodeOnly) if named.contains(&row.record_id) => NotSent::NaturalPerson,

@@ -12,7 +12,10 @@ use crate::{
         PushError,
         making::{Cause, GradesOf, Made, Occasion, Scope, UsageOf, target as target_of},
     },
-    store::push::{packages, platforms},
+    store::{
+        push::{packages, platforms},
+        runs::RunRow,
+    },
 };
 
 /// What a pass over a platform did.
@@ -233,8 +236,7 @@ impl Deliveries {
         for platform in platforms {
             let target = self.target(platform)?;
             for run in runs.iter().filter(|run| run.state == "published") {
-                let may_have = target.platform.kinds.contains(&run.kind) && target.platform.grades.is_some();
-                if may_have && let Err(error) = self.make_round(target, &run.id, actor, &mut due.made).await {
+                if let Err(error) = self.make_round(target, run, actor, &mut due.made).await {
                     due.failed.push(((*platform).to_owned(), error));
                 }
             }
@@ -248,19 +250,41 @@ impl Deliveries {
     async fn make_round(
         &self,
         target: &Target,
-        run: &str,
+        run: &RunRow,
         actor: &Actor,
         made: &mut Vec<Made>,
     ) -> Result<(), PushError> {
-        let now = self.maker.env.now();
         let platform = &*target.platform;
-        let Some(occasion) = Occasion::of_round(platform, run, now) else { return Ok(()) };
-        if self.is_made(&platform.id, "grades", &occasion).await? {
-            return Ok(());
-        }
+        let withdrawal = Occasion::Withdrawal(run.id.clone());
+        let is_withdrawn = self.is_made(&platform.id, "grades", &withdrawal).await?;
+        let occasion = if platform.kinds.contains(&run.kind) {
+            let Some(occasion) = Occasion::of_round(platform, &run.id, self.maker.env.now()) else { return Ok(()) };
+            if is_withdrawn {
+                // The kind was named, not named, and is named again.
+                self.forget(&platform.id, &run.id).await?;
+            } else if self.is_made(&platform.id, "grades", &occasion).await? {
+                return Ok(());
+            }
+            occasion
+        } else {
+            if is_withdrawn || platform.grades.is_none() || !self.maker.has_kind(platform, &run.kind).await? {
+                return Ok(());
+            }
+            self.forget(&platform.id, &run.id).await?;
+            withdrawal
+        };
+        let run = &run.id;
         let of = GradesOf { platform, run, scope: &Scope::All };
         made.push(self.maker.make_grades(of, Cause::Scheduled, Some(&occasion), actor).await?);
         Ok(())
+    }
+
+    /// Forgets that a platform was compared with a round, which is then compared again. A crash right after has the same effect.
+    async fn forget(&self, platform: &str, run: &str) -> Result<(), PushError> {
+        let during = || PushError::store("noting that a round is to be compared again");
+        let mut tx = self.maker.env.db.begin("push::forget_run").await.map_err(during())?;
+        packages::forget_run(&mut tx, platform, run).await.map_err(during())?;
+        tx.commit().await.map_err(during())
     }
 
     async fn make_counts(&self, target: &Target, actor: &Actor, made: &mut Vec<Made>) -> Result<(), PushError> {

@@ -16,10 +16,11 @@ use crate::{
     grading::{InForceResult, InForceRound},
     push::{
         PushError,
-        grades::{RecordVersion, Terms, check_allowed, mapping_of, must_be_in_force, record_id},
+        grades::{RecordVersion, Terms, check_allowed, grade_fields, mapping_of, must_be_in_force, record_id},
         manifest::mapping_digest,
         platform::{Admission, Content, Exclusion, Fields, GradeValue, Operation, Platform},
     },
+    scoring::Mapping,
     store::{
         push::{packages, rows, rows::SentRow},
         subjects::{self, SubjectRow},
@@ -42,6 +43,8 @@ struct Comparison<'c> {
     maker: &'c Maker,
     terms: Terms<'c>,
     fields: &'c Fields<GradeValue>,
+    /// Whether the platform may no longer have the kind: what it has is withdrawn.
+    only_withdraws: bool,
     scope: &'c Scope,
     plan: Plan,
     /// The package, unless it is only planned.
@@ -53,8 +56,8 @@ struct Comparison<'c> {
 impl Maker {
     /// What a package of grades would contain. Nothing is stored.
     pub async fn plan_grades(&self, of: GradesOf<'_>) -> Result<Plan, PushError> {
-        let round = self.round(of).await?;
-        let mut comparison = self.comparison(of, &round, None)?;
+        let (round, only_withdraws) = self.round(of).await?;
+        let mut comparison = self.comparison(of, (&round, only_withdraws), None)?;
         comparison.run(&round).await?;
         Ok(comparison.plan)
     }
@@ -68,8 +71,8 @@ impl Maker {
         actor: &Actor,
     ) -> Result<Made, PushError> {
         self.discard_unfinished(of.platform).await?;
-        let round = self.round(of).await?;
-        let mapping = mapping_of(&self.tables.library, &round, of.platform)?;
+        let (round, only_withdraws) = self.round(of).await?;
+        let mapping = self.mapping(of, &round, only_withdraws)?;
         let head = Head {
             cause,
             dataset: "grades",
@@ -86,7 +89,7 @@ impl Maker {
             }),
         };
         let draft = Draft::new(self, of.platform, actor, head);
-        let mut comparison = self.comparison(of, &round, Some(draft))?;
+        let mut comparison = self.comparison(of, (&round, only_withdraws), Some(draft))?;
         comparison.run(&round).await?;
         let Comparison { plan, draft, .. } = comparison;
         let package = match draft {
@@ -96,31 +99,60 @@ impl Maker {
         Ok(Made { plan, package })
     }
 
-    async fn round(&self, of: GradesOf<'_>) -> Result<InForceRound, PushError> {
+    /// The round, and whether what the platform has of it is only to be withdrawn: its file no longer names the kind, or may no
+    /// longer show it.
+    async fn round(&self, of: GradesOf<'_>) -> Result<(InForceRound, bool), PushError> {
         let round = self.rounds().in_force(of.run).await.map_err(PushError::Grading)?;
         // A correction of an earlier round reaches those who have it.
         if matches!(of.scope, Scope::All) || round.head.state != "superseded" {
             must_be_in_force(&round)?;
         }
-        Ok(round)
+        let kind = &round.head.kind;
+        match check_allowed(&round, self.kinds().find(kind), of.platform) {
+            Ok(_) => Ok((round, false)),
+            Err(refused @ PushError::NoGrades { .. }) => Err(refused),
+            Err(refused) => {
+                if self.has_kind(of.platform, kind).await? {
+                    Ok((round, true))
+                } else {
+                    Err(refused)
+                }
+            }
+        }
+    }
+
+    /// Whether a platform was sent results of a kind.
+    pub async fn has_kind(&self, platform: &Platform, kind: &str) -> Result<bool, PushError> {
+        let has = packages::has_kind(&self.env.db.read("push::has_kind"), &platform.id, kind).await;
+        has.map_err(PushError::store("looking for what a platform was sent of a kind"))
+    }
+
+    /// The mapping table of a round's scheme. A withdrawal needs none.
+    fn mapping<'c>(
+        &'c self,
+        of: GradesOf<'_>,
+        round: &InForceRound,
+        only_withdraws: bool,
+    ) -> Result<Option<&'c Mapping>, PushError> {
+        if only_withdraws { Ok(None) } else { mapping_of(&self.tables.library, round, of.platform) }
     }
 
     fn comparison<'c>(
         &'c self,
         of: GradesOf<'c>,
-        round: &'c InForceRound,
+        (round, only_withdraws): (&'c InForceRound, bool),
         draft: Option<Draft<'c>>,
     ) -> Result<Comparison<'c>, PushError> {
         let GradesOf { platform, scope, .. } = of;
         let kind = self.kinds().find(&round.head.kind);
-        let fields = check_allowed(round, kind, platform)?;
-        let mapping = mapping_of(&self.tables.library, round, platform)?;
+        let fields = grade_fields(platform)?;
+        let mapping = self.mapping(of, round, only_withdraws)?;
         let (evaluator, regions) = (&self.tables.evaluator, &self.tables.regions);
         let terms = Terms { round, kind, platform, mapping, evaluator, regions, today: self.env.now().day() };
         let mut plan = Plan::empty(&platform.id, "grades", &round.head.period);
         plan.run = Some(round.head.run.clone());
         plan.kind = Some(round.head.kind.clone());
-        Ok(Comparison { maker: self, terms, fields, scope, plan, draft, last_page: None })
+        Ok(Comparison { maker: self, terms, fields, only_withdraws, scope, plan, draft, last_page: None })
     }
 }
 
@@ -190,6 +222,9 @@ impl Comparison<'_> {
         id: &str,
         sent: &[SentRow],
     ) -> Result<(), PushError> {
+        if self.only_withdraws {
+            return self.leave_out(&result.code, NotSent::KindNotNamed, id, sent).await;
+        }
         let named = match self.terms.admission(file) {
             Admission::LeftOut(why) => return self.leave_out(&result.code, why.into(), id, sent).await,
             Admission::Named => true,

@@ -16,6 +16,8 @@ pub enum Occasion {
     Month(String, Month),
     /// A round is in force on a day.
     Day(String, Day),
+    /// The platform's file no longer names the kind of a round in force.
+    Withdrawal(String),
     /// A period of counts is over.
     Period(String),
 }
@@ -26,6 +28,7 @@ impl fmt::Display for Occasion {
             Self::Round(run) => f.write_str(run),
             Self::Month(run, month) => write!(f, "{run}@{month}"),
             Self::Day(run, day) => write!(f, "{run}@{day}"),
+            Self::Withdrawal(run) => write!(f, "{run}@withdrawn"),
             Self::Period(period) => f.write_str(period),
         }
     }

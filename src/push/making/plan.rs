@@ -37,6 +37,8 @@ words! {
         Unregistered = "unregistered",
         /// The round no longer covers it.
         NotCovered = "not_covered",
+        /// The platform's file no longer names its kind, or may not show it.
+        KindNotNamed = "kind_not_named",
     }
 }
 

@@ -170,6 +170,13 @@ pub struct FileSettings {
     pub folder: Folder,
 }
 
+impl FileSettings {
+    /// The name of the sender: its own, or the evaluator's code.
+    pub fn sender(&self, evaluator_uscc: Option<&str>) -> Option<FileNamePart> {
+        self.source.clone().or_else(|| evaluator_uscc?.parse().ok())
+    }
+}
+
 /// The columns of an exchange database that its convention needs beside the fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConventionColumns {

@@ -193,10 +193,16 @@ const WAS_COMPARED: &str = "/* push::was_compared */
             AND (occasion = $2 OR occasion LIKE $2 || '@%')) AS number";
 const MADE: &str = "/* push::made */
     SELECT COUNT(*) AS number FROM push_scheduled WHERE platform = $1 AND dataset = $2 AND occasion = $3";
+const HAS_KIND: &str = "/* push::has_kind */
+    SELECT COUNT(*) AS number FROM push_packages WHERE platform = $1 AND kind = $2 AND state <> 'building'";
 const COMPARED: &str = "/* push::compared */
     SELECT DISTINCT platform AS id FROM push_scheduled WHERE dataset = 'grades' ORDER BY platform";
 const FORGET_MADE: &str = "/* push::forget_made */
     DELETE FROM push_scheduled WHERE platform = $1 AND dataset = 'grades'";
+const FORGET_RUN: &str = "/* push::forget_run */
+    DELETE FROM push_scheduled WHERE platform = $1 AND dataset = 'grades' AND (occasion = $2 OR occasion LIKE $2 || '@%')";
+const FORGET_COUNTS: &str = "/* push::forget_counts */
+    DELETE FROM push_scheduled WHERE platform = $1 AND dataset = 'usage'";
 const SET_MADE: &str = "/* push::set_made */
     INSERT INTO push_scheduled (platform, dataset, occasion, made_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 
@@ -332,6 +338,11 @@ pub async fn was_compared(read: &Read<'_>, platform: &str, run: &str) -> Result<
     read.fetch_one::<NumberRow>(WAS_COMPARED, args![platform, run]).await.map(|row| row.number > 0)
 }
 
+/// Whether a platform was sent packages of a kind.
+pub async fn has_kind(read: &Read<'_>, platform: &str, kind: &str) -> Result<bool, DbError> {
+    read.fetch_one::<NumberRow>(HAS_KIND, args![platform, kind]).await.map(|row| row.number > 0)
+}
+
 /// Whether the schedule has made what is due on an occasion.
 pub async fn is_made(read: &Read<'_>, platform: &str, dataset: &str, occasion: &str) -> Result<bool, DbError> {
     let row: NumberRow = read.fetch_one(MADE, args![platform, dataset, occasion]).await?;
@@ -347,6 +358,16 @@ pub async fn compared(read: &Read<'_>) -> Result<Vec<String>, DbError> {
 /// Forgets which rounds a platform was compared with: its schedules compare them again.
 pub async fn forget_made(tx: &mut Tx, platform: &str) -> Result<(), DbError> {
     tx.execute(FORGET_MADE, args![platform]).await.map(drop)
+}
+
+/// Forgets that a platform was compared with a round.
+pub async fn forget_run(tx: &mut Tx, platform: &str, run: &str) -> Result<(), DbError> {
+    tx.execute(FORGET_RUN, args![platform, run]).await.map(drop)
+}
+
+/// Forgets which counts a platform was sent: its schedule compares the last period again.
+pub async fn forget_counts(tx: &mut Tx, platform: &str) -> Result<(), DbError> {
+    tx.execute(FORGET_COUNTS, args![platform]).await.map(drop)
 }
 
 /// Stores that the schedule has made what is due on an occasion.

@@ -65,6 +65,8 @@ record! {
     }
 }
 
+record! { struct CodeRow { code: Option<String> } }
+
 macro_rules! select {
     ($name:literal, $rest:literal) => {
         concat!(
@@ -153,6 +155,12 @@ const RUNS_OF: &str = "/* push::runs_of */
     JOIN push_packages p ON p.id = r.package_id
     WHERE r.platform = CAST($2 AS TEXT) AND p.run_id IS NOT NULL ORDER BY p.run_id, r.code";
 
+// Of the updates that were just rejected.
+const WITHOUT_ORIGINAL: &str = "/* push::without_original */
+    SELECT DISTINCT r.code FROM json_rows($1) JOIN push_rows r
+        ON r.platform = CAST($2 AS TEXT) AND r.record_id = value->>0 AND r.version = CAST(value->>1 AS BIGINT)
+    WHERE r.state = 'rejected' AND r.operation = 'U' AND r.reason = 'R13' ORDER BY r.code";
+
 /// Inserts the rows of a page: a JSON array of arrays of record, version, code, operation, content and digest.
 pub async fn insert(tx: &mut Tx, platform: &str, package: &str, page: i64, rows: String) -> Result<(), DbError> {
     tx.execute(INSERT, args![rows, platform, package, page]).await.map(drop)
@@ -207,6 +215,13 @@ pub async fn accept(tx: &mut Tx, platform: &str, rows: String, now: Timestamp) -
 /// Stores that versions were rejected: likewise, with reason and note.
 pub async fn reject(tx: &mut Tx, platform: &str, rows: String, now: Timestamp) -> Result<u64, DbError> {
     tx.execute(REJECT, args![rows, platform, now]).await
+}
+
+/// The subjects of updates among some rows, a JSON array of arrays of record and version, that were rejected because the platform
+/// has no such record; none for counts.
+pub async fn without_original(tx: &mut Tx, platform: &str, rows: String) -> Result<Vec<Option<String>>, DbError> {
+    let found: Vec<CodeRow> = tx.fetch_all(WITHOUT_ORIGINAL, args![rows, platform]).await?;
+    Ok(found.into_iter().map(|row| row.code).collect())
 }
 
 /// Resolves the rejected rows of which a package has a later version.

@@ -43,9 +43,14 @@ fn a_file_is_checked_and_summarised_in_a_line() {
         );
         assert_eq!(
             outcome.err,
-            format!("warning: {good}: it has fields for evaluator, which [push] does not set: they stay empty\n")
+            format!(
+                "warning: {good}: it has fields for evaluator, which [push] does not set: they stay empty\nwarning: {good}: file \
+                 names begin with the name of the sender, and there is none: set `source` in [carrier.file], or evaluator_uscc \
+                 in [push] of the gateway's configuration. The gateway does not start with this platform\n"
+            )
         );
-        fs::write(&config, "[push]\nevaluator = '示范市医疗保障局'\n").unwrap();
+        let section = "[push]\nevaluator = '示范市医疗保障局'\nevaluator_uscc = '11330300MB1234A561'\n";
+        fs::write(&config, section).unwrap();
         let outcome = medcredit(&["push", "check", &good, "--config", &config]).await;
         assert_eq!((outcome.code, outcome.err.as_str()), (cli::DONE, ""));
 

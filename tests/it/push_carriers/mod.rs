@@ -11,7 +11,7 @@ mod interrupted;
 mod open;
 mod pages;
 mod sftp;
-mod sink;
+pub mod sink;
 
 use medcredit::{
     domain::Timestamp,

@@ -18,7 +18,7 @@ use medcredit::{
         client_tls::ClientFiles,
         files::{CERTIFICATE, PRIVATE_KEY, to_pem},
     },
-    domain::ManualClock,
+    domain::{ManualClock, Timestamp},
     identity::{KeyPair, Signer as _, Suite, certificate::thumbprint, tls},
     outbox::Receipt,
     push::{
@@ -32,7 +32,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::support::pki::{CertificateSpec, NOW, TestCa, TestCertificate, trust};
+use crate::support::pki::{CertificateSpec, DAY, NOW, TestCa, TestCertificate, trust};
 
 /// What the receiver does with a request.
 #[derive(Debug, Clone)]
@@ -77,16 +77,20 @@ impl Received {
     }
 }
 
+/// Decides about requests.
+type Handler = Arc<dyn Fn(&Received) -> Act + Send + Sync>;
+
 /// What the tasks of the receiver share with the test.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared {
     script: Mutex<VecDeque<Act>>,
+    /// Answers in place of the script; the requests are not kept then.
+    handler: Mutex<Option<Handler>>,
     received: Mutex<Vec<Received>>,
     connections: AtomicUsize,
 }
 
 /// The receiver, its authority, and a carrier's files for it.
-#[derive(Debug)]
 pub struct Sink {
     pub address: SocketAddr,
     /// The issuer of both certificates.
@@ -102,10 +106,20 @@ pub struct Sink {
 impl Sink {
     /// Opens a receiver whose certificate is for these hosts.
     pub async fn open_for(hosts: &[&str]) -> Self {
-        let (ca, clock) = (TestCa::root("platform root"), ManualClock::new(NOW));
+        Self::open_at(NOW, hosts).await
+    }
+
+    /// Opens a receiver whose certificates are valid from a time on, which its clock shows.
+    pub async fn open_at(now: Timestamp, hosts: &[&str]) -> Self {
+        let (ca, clock) = (TestCa::root("platform root"), ManualClock::new(now));
         let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
-        let server = ca.issue(&CertificateSpec { hosts, ..CertificateSpec::server(2) });
-        let trusted = Arc::new(trust(1, vec![ca.anchor(vec![ca.list(&[])])]));
+        let of = |spec: CertificateSpec| CertificateSpec {
+            not_before: now.minus(DAY),
+            not_after: now.plus(DAY * 90),
+            ..spec
+        };
+        let server = ca.issue(&of(CertificateSpec { hosts, ..CertificateSpec::server(2) }));
+        let trusted = Arc::new(trust(1, vec![ca.anchor(vec![ca.list_of(now, now.plus(DAY * 7), &[])])]));
         let mut config = tls::server_config(trusted, server.certified(), clock.clone()).unwrap();
         // Its side of HTTP is written by hand, so that it can break off in the middle.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -113,7 +127,7 @@ impl Sink {
         let (address, shared) = (listener.local_addr().unwrap(), Arc::new(Shared::default()));
         let key = KeyPair::from_pkcs8(Suite::Es256, &KeyPair::generate(Suite::Es256).unwrap()).unwrap();
         let sink = Self { address, clock, key: Arc::new(key), files: tempfile::tempdir().unwrap(), shared, ca };
-        sink.install(&sink.ca.bank("bureau", 10));
+        sink.install(&sink.ca.issue(&of(CertificateSpec::bank("bureau", 10))));
         let (shared, acceptor) = (Arc::clone(&sink.shared), TlsAcceptor::from(Arc::new(config)));
         tokio::spawn(async move {
             loop {
@@ -134,6 +148,11 @@ impl Sink {
     /// Adds to the script. Without one, the receiver answers 200.
     pub fn script(&self, acts: impl IntoIterator<Item = Act>) {
         self.shared.script.lock().unwrap().extend(acts);
+    }
+
+    /// Answers every request by a function.
+    pub fn answers_by(&self, handler: impl Fn(&Received) -> Act + Send + Sync + 'static) {
+        *self.shared.handler.lock().unwrap() = Some(Arc::new(handler));
     }
 
     /// The requests so far.
@@ -212,8 +231,13 @@ async fn serve(shared: &Shared, acceptor: TlsAcceptor, socket: TcpStream) {
     let Ok(mut connection) = acceptor.accept(socket).await else { return };
     let certificate = thumbprint(&connection.get_ref().1.peer_certificates().unwrap()[0]);
     while let Some(received) = request(&mut connection, &certificate).await {
-        shared.received.lock().unwrap().push(received);
-        let act = shared.script.lock().unwrap().pop_front().unwrap_or_else(|| Act::json(200, "{}"));
+        let handler = shared.handler.lock().unwrap().clone();
+        let act = if let Some(handler) = handler {
+            handler(&received)
+        } else {
+            shared.received.lock().unwrap().push(received);
+            shared.script.lock().unwrap().pop_front().unwrap_or_else(|| Act::json(200, "{}"))
+        };
         match act {
             Act::Reply(status, headers, body) => {
                 let mut head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());

@@ -5,7 +5,10 @@ mod faults;
 mod killed;
 mod life;
 mod model;
+mod originals;
 mod platform;
+mod processes;
+mod receiver;
 
 use std::{sync::Arc, time::Duration};
 

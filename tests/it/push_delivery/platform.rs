@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    ops::Bound,
     sync::{Arc, Mutex},
 };
 
@@ -41,6 +42,8 @@ struct State {
     rejects: Option<Rejects>,
     attempts: usize,
     silent: bool,
+    /// The entries of a page of receipts, and of a page of what it holds; a few where it is 0.
+    page: usize,
     /// The attempt at which the gateway is killed, and whether the platform has taken the page by then.
     kill_at: Option<(usize, bool)>,
 }
@@ -68,6 +71,11 @@ impl TestPlatform {
 
     pub fn rejects(&self, rejects: Option<Rejects>) {
         self.0.lock().unwrap().rejects = rejects;
+    }
+
+    /// Its lists have so many entries a page.
+    pub fn lists_by(&self, entries: usize) {
+        self.0.lock().unwrap().page = entries;
     }
 
     /// It gives no receipts.
@@ -107,7 +115,8 @@ impl TestPlatform {
         change(&mut self.0.lock().unwrap().held);
     }
 
-    fn take(&self, of: &Delivery<'_>) -> Result<Receipt, Failed> {
+    /// Takes a page, unless it is to fail.
+    pub fn take(&self, of: &Delivery<'_>) -> Result<Receipt, Failed> {
         let mut state = self.0.lock().unwrap();
         state.attempts += 1;
         let fault = state.faults.pop_front();
@@ -128,6 +137,34 @@ impl TestPlatform {
             Some(_) => Err(Failed::passing(FailureReason::Timeout, "no answer")),
             None => Ok(Receipt { status: Some(200), ..Receipt::default() }),
         }
+    }
+}
+
+impl TestPlatform {
+    /// A page of its receipts for a package.
+    pub fn list_receipts(&self, package: i64, after: Option<&str>) -> Listed<RowReceipt> {
+        let state = self.0.lock().unwrap();
+        let all = if state.silent { None } else { state.receipts.get(&package) };
+        let all = all.map(Vec::as_slice).unwrap_or_default();
+        let most = if state.page == 0 { 7 } else { state.page };
+        let from: usize = after.map_or(0, |after| after.parse().unwrap());
+        let page = all.get(from..).unwrap_or_default();
+        let next = (page.len() > most).then(|| (from + most).to_string());
+        Listed { entries: page.iter().take(most).cloned().collect(), faults: Vec::new(), next }
+    }
+
+    /// A page of what it holds.
+    pub fn list_held(&self, after: Option<&str>) -> Listed<Held> {
+        let state = self.0.lock().unwrap();
+        let most = if state.page == 0 { 5 } else { state.page };
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let held = state.held.range::<str, _>((from, Bound::Unbounded)).map(|(_, row)| row);
+        let shown = held.filter(|row| row.operation != Operation::Delete).take(most);
+        let entries: Vec<Held> = shown
+            .map(|row| Held { record_id: row.record_id.clone(), version: row.version, digest: row.digest() })
+            .collect();
+        let next = (entries.len() == most).then(|| entries[most - 1].record_id.clone());
+        Listed { entries, faults: Vec::new(), next }
     }
 }
 
@@ -176,27 +213,10 @@ impl Carrier for TestPlatform {
     }
 
     fn receipts<'a>(&'a self, of: &'a PackageHead, after: Option<&'a str>) -> Answer<'a, Listed<RowReceipt>> {
-        Box::pin(async move {
-            let state = self.0.lock().unwrap();
-            let all = if state.silent { None } else { state.receipts.get(&of.number) };
-            let all = all.map(Vec::as_slice).unwrap_or_default();
-            let from: usize = after.map_or(0, |after| after.parse().unwrap());
-            let page = all.get(from..).unwrap_or_default();
-            let next = (page.len() > 7).then(|| (from + 7).to_string());
-            Ok(Listed { entries: page.iter().take(7).cloned().collect(), faults: Vec::new(), next })
-        })
+        Box::pin(async move { Ok(self.list_receipts(of.number, after)) })
     }
 
     fn inventory<'a>(&'a self, after: Option<&'a str>) -> Answer<'a, Listed<Held>> {
-        Box::pin(async move {
-            let shown = self.shows();
-            let rest = shown.values().filter(|row| after.is_none_or(|after| row.record_id.as_str() > after));
-            let entries: Vec<Held> = rest
-                .take(5)
-                .map(|row| Held { record_id: row.record_id.clone(), version: row.version, digest: row.digest() })
-                .collect();
-            let next = (entries.len() == 5).then(|| entries[4].record_id.clone());
-            Ok(Listed { entries, faults: Vec::new(), next })
-        })
+        Box::pin(async move { Ok(self.list_held(after)) })
     }
 }
