@@ -27,6 +27,8 @@ words! {
         Department = "department",
         /// An auditor, who checks the whole ledger and reads nothing else.
         Auditor = "auditor",
+        /// A platform, which reports what it decided about its packages and reads nothing.
+        Platform = "platform",
     }
 }
 
@@ -37,8 +39,14 @@ impl ClientKind {
         match scope {
             Scope::LedgerAudit => self == Self::Auditor,
             Scope::ImportsWrite => self == Self::Department,
+            Scope::ReceiptsWrite => self == Self::Platform,
             _ => self == Self::Bank,
         }
+    }
+
+    /// Whether a client of this kind may deliver something.
+    pub(super) const fn delivers(self) -> bool {
+        matches!(self, Self::Department | Self::Platform)
     }
 
     /// All scopes that a client of this kind may have.
@@ -86,13 +94,17 @@ words! {
 #[serde(transparent)]
 pub struct LimitOverrides(pub BTreeMap<String, u32>);
 
-/// The data that a department may deliver. Facts name their source, and a department may deliver only for the sources it
-/// is registered for. Templates without a source are registered for the one department that is responsible for them.
+/// The data that a department or a platform may deliver. Facts name their source, and a department may deliver only for the
+/// sources it is registered for. Templates without a source are registered for the one department that is responsible for
+/// them. A platform delivers receipts for its own packages.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delivers {
     pub templates: Vec<String>,
     pub sources: Arc<BTreeSet<String>>,
+    /// The id of the platform whose receipts a client of this kind delivers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
 }
 
 /// A registered client.
@@ -113,7 +125,7 @@ pub struct Client {
     /// The scopes that its tokens can have.
     pub scopes: Vec<Scope>,
     pub limits: LimitOverrides,
-    /// The data that it may deliver, if it is a department.
+    /// The data that it may deliver, if it is a department or a platform.
     pub delivers: Delivers,
     /// The most consent requests that may be pending at a time.
     pub max_pending: i64,
@@ -178,7 +190,7 @@ pub struct NewClient {
     /// The scopes that its tokens can have.
     pub scopes: Vec<Scope>,
     pub limits: LimitOverrides,
-    /// The data that it may deliver, if it is a department.
+    /// The data that it may deliver, if it is a department or a platform.
     pub delivers: Delivers,
     /// The most consent requests that may be pending at a time.
     pub max_pending: i64,

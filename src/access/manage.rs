@@ -17,6 +17,8 @@ use crate::{
 
 /// The most consent requests that a client's registration may let be pending.
 pub const MOST_PENDING: i64 = 1_000_000;
+/// The longest id of a platform, in characters.
+const LONGEST_PLATFORM: usize = 63;
 /// The largest quota of a client's own, as of the configuration.
 const LARGEST_QUOTA: u32 = 10_000_000;
 
@@ -41,7 +43,7 @@ pub async fn register(env: &Env, actor: &Actor, new: &NewClient) -> Result<Clien
         signed_requests: new.signed_requests.as_str().into(),
         scopes: serde_json::json!(new.scopes).to_string(),
         limits: serde_json::json!(new.limits).to_string(),
-        delivers: (new.kind == ClientKind::Department).then(|| serde_json::json!(new.delivers).to_string()),
+        delivers: new.kind.delivers().then(|| serde_json::json!(new.delivers).to_string()),
         max_pending: new.max_pending,
         epoch: 1,
         state: "active".into(),
@@ -89,20 +91,50 @@ fn check(new: &NewClient) -> Result<(), Failure> {
     if let Some(scope) = new.scopes.iter().find(|scope| !new.kind.may_have(**scope)) {
         return Err(invalid("scopes", format!("A client of kind {} cannot have the scope {scope}.", new.kind)));
     }
-    let delivers = &new.delivers;
-    if new.kind == ClientKind::Department {
-        // Facts have a source: without this check a department could deliver facts of another.
-        let facts =
-            delivers.templates.iter().any(|template| matches!(template.as_str(), "records" | "adverse" | "voids"));
-        if delivers.templates.is_empty() || (facts && delivers.sources.is_empty()) {
-            let public =
-                "A department needs the templates it delivers, and for records, adverse facts and voids its sources.";
-            return Err(invalid("delivers", public.into()));
-        }
-    } else if *delivers != Delivers::default() {
-        return Err(invalid("delivers", format!("A client of kind {} delivers nothing.", new.kind)));
-    }
+    check_delivers(new.kind, &new.delivers)?;
+    check_signing(new.kind, new.signed_requests)?;
     check_keys(&new.auth_methods, new.signed_requests, new.jwks.as_deref())
+}
+
+/// Checks what a client may deliver.
+fn check_delivers(kind: ClientKind, delivers: &Delivers) -> Result<(), Failure> {
+    let invalid = |public: String| Err(Failure::invalid("delivers", "invalid_request", public));
+    let Delivers { templates, sources, platform } = delivers;
+    match kind {
+        ClientKind::Department => {
+            // Facts have a source: without this check a department could deliver facts of another.
+            let facts = templates.iter().any(|template| matches!(template.as_str(), "records" | "adverse" | "voids"));
+            if platform.is_some() {
+                return invalid("A department delivers for no platform.".into());
+            }
+            if templates.is_empty() || (facts && sources.is_empty()) {
+                let public = "A department needs the templates it delivers, and for records, adverse facts and voids its sources.";
+                return invalid(public.into());
+            }
+        }
+        ClientKind::Platform => {
+            let id = platform.as_deref().map(|id| check_text(id, LONGEST_PLATFORM));
+            if !matches!(id, Some(Ok(()))) || !templates.is_empty() || !sources.is_empty() {
+                return invalid("A platform needs the id of its file, and has neither templates nor sources.".into());
+            }
+        }
+        ClientKind::Bank | ClientKind::Auditor => {
+            if *delivers != Delivers::default() {
+                return invalid(format!("A client of kind {kind} delivers nothing."));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks that requests are signed where they must be: what a platform says closes packages for good, and its signature binds
+/// it to its word.
+fn check_signing(kind: ClientKind, signed: SignedRequests) -> Result<(), Failure> {
+    if kind == ClientKind::Platform && signed != SignedRequests::Required {
+        let public = "Every request of a platform must be signed: signed requests are required.";
+        return Err(Failure::invalid("signed_requests", "invalid_request", public));
+    }
+    Ok(())
 }
 
 /// Checks the keys of a client: it has them if it signs anything, each is acceptable, and each has a `kid` if requests are
@@ -148,6 +180,7 @@ pub async fn change_signing(
     let row = rows.iter().find(|row| row.id == id.to_string()).ok_or_else(unknown)?;
     let present = Client::from_row(row).map_err(|error| Failure::internal(error.0))?;
     let signed = change.signed_requests.unwrap_or(present.signed_requests);
+    check_signing(present.kind, signed)?;
     let replaced = change.jwks.is_some();
     let jwks = change.jwks.or_else(|| row.jwks.clone());
     check_keys(&present.auth_methods, signed, jwks.as_deref())?;

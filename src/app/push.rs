@@ -10,14 +10,14 @@ use super::{
 };
 use crate::{
     config::Config,
-    domain::{Actor, error_chain},
+    domain::{Actor, Failure, error_chain},
     grading::Library,
     importing::References,
     outbox::Outbox,
     push::{
         PushError,
         carrier::{CarrierContext, https::CurrentSigner, open},
-        delivery::{Deliveries, Target, Timing},
+        delivery::{CalledBack, Deliveries, Target, Timing},
         making::{AnswerDays, Maker, MakerTables},
         platform::{Evaluator, Platforms, Reference},
     },
@@ -141,6 +141,19 @@ impl App {
             Ok(()) if series.ends() => tracing::info!(platform, "deliveries to the platform work again"),
             _ => {}
         }
+    }
+
+    /// Applies what a platform reports about rows of a package, under the conditions under which it is asked for: a database that
+    /// was turned back does not have the rows yet, and the receipts would be lost (I9).
+    pub async fn take_receipts(
+        &self,
+        platform: &str,
+        package: i64,
+        receipts: &[serde_json::Value],
+    ) -> Result<CalledBack, Failure> {
+        self.recorder.require_current()?;
+        self.env.require_clock()?;
+        self.deliveries.called_back(platform, package, receipts).await
     }
 
     /// Starts the tasks of packages: one that makes them, and one for each platform.

@@ -1,4 +1,4 @@
-//! `medcredit client`: banks, departments and auditors as clients.
+//! `medcredit client`: banks, departments, auditors and platforms as clients.
 
 use std::{
     io::Write,
@@ -10,7 +10,11 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use rustls::pki_types::CertificateDer;
 
-use super::{Context, OrFail, Usage, operator::Operator};
+use super::{
+    Context, OrFail, Usage,
+    operator::Operator,
+    push::{Tables, unknown_as_usage},
+};
 use crate::{
     access::{self, AuthMethod, ClientKind, Delivers, LimitOverrides, NewClient, SignedRequests, SigningChange},
     authority::{files, partners},
@@ -19,7 +23,7 @@ use crate::{
     store::{Db, Env, authorities},
 };
 
-/// Manage clients: banks, departments and auditors.
+/// Manage clients: banks, departments, auditors and platforms.
 #[derive(Debug, Args)]
 pub(super) struct ClientCommand {
     #[command(flatten)]
@@ -47,7 +51,7 @@ struct Register {
     /// The client's name, unique among clients
     #[arg(long)]
     name: String,
-    /// The kind of client: bank, department or auditor
+    /// The kind of client: bank, department, auditor or platform
     #[arg(long, default_value = "bank")]
     kind: ClientKind,
     /// The authority that issues its certificates, as named in `certs list`
@@ -66,8 +70,9 @@ struct Register {
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
     /// Whether its requests are signed (RFC 9421): ignored, allowed or required
-    #[arg(long, default_value = "ignored")]
-    signed_requests: SignedRequests,
+    /// [default: ignored; required for a platform]
+    #[arg(long)]
+    signed_requests: Option<SignedRequests>,
     /// A scope to register; repeatable [default: all scopes of its kind]
     #[arg(long = "scope")]
     scopes: Vec<Scope>,
@@ -77,6 +82,9 @@ struct Register {
     /// A source that a department may deliver facts of, as files name it; repeatable
     #[arg(long = "source")]
     sources: Vec<String>,
+    /// The platform that reports receipts for its packages, by the id of its file
+    #[arg(long, value_name = "ID", required_if_eq("kind", "platform"))]
+    platform: Option<String>,
     /// A limit of its own, as in burst=200; repeatable
     #[arg(long = "limit", value_name = "NAME=QUOTA")]
     limits: Vec<String>,
@@ -149,6 +157,10 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
 
 /// The client to register, from the arguments.
 async fn new_client(args: Register, max_pending: i64, env: &Env, ctx: &Context) -> anyhow::Result<NewClient> {
+    if let Some(platform) = &args.platform {
+        // Registered for a misspelt id, a platform would get 404 for every call.
+        Tables::load(ctx)?.platforms(ctx)?.get(platform).map_err(unknown_as_usage)?;
+    }
     let authorities = authorities::list(&env.db).await?;
     let authority = authorities.iter().find(|row| {
         // Clients of a former authority of ours are registered under the present one.
@@ -184,12 +196,16 @@ async fn new_client(args: Register, max_pending: i64, env: &Env, ctx: &Context) 
         subject,
         auth_methods: args.auth_methods,
         jwks: args.jwks.as_deref().map(key_set).transpose()?,
-        signed_requests: args.signed_requests,
+        signed_requests: args.signed_requests.unwrap_or(match args.kind {
+            ClientKind::Platform => SignedRequests::Required,
+            _ => SignedRequests::Ignored,
+        }),
         scopes: if args.scopes.is_empty() { args.kind.scopes() } else { args.scopes },
         limits: quotas(&args.limits)?,
         delivers: Delivers {
             templates: args.templates.iter().map(ToString::to_string).collect(),
             sources: Arc::new(args.sources.into_iter().collect()),
+            platform: args.platform,
         },
         max_pending: args.max_pending.unwrap_or(max_pending),
     })

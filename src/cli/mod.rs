@@ -92,7 +92,7 @@ enum Command {
     Certs(certs::CertsCommand),
     /// Manage the keys that the gateway signs with
     Keys(keys::KeysCommand),
-    /// Manage clients: banks, departments and auditors
+    /// Manage clients: banks, departments, auditors and platforms
     Client(client::ClientCommand),
     /// Manage consents: list, show, grant, amend, suspend and revoke
     Consent(consent::ConsentCommand),

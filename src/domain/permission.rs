@@ -51,6 +51,8 @@ words! {
         DisclosuresRead = "disclosures:read",
         /// Upload files that follow a template. Only departments have it.
         ImportsWrite = "imports:write",
+        /// Report what a platform decided about the rows of its packages. Only platforms have it.
+        ReceiptsWrite = "receipts:write",
         /// Read the ledger's entries: salted commitments, never the committed values. Only auditors have it.
         LedgerAudit = "ledger:audit",
     }

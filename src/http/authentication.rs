@@ -52,6 +52,7 @@ pub mod scope {
         DeliveriesRead,
         DisclosuresRead,
         ImportsWrite,
+        ReceiptsWrite,
         LedgerAudit
     );
 

@@ -31,7 +31,7 @@ words! {
         CertificateRevoked = "certificate_revoked",
         /// The newest checkpoint in the database was accepted as the first one known outside.
         CheckpointAccepted = "checkpoint_accepted",
-        /// A bank, department or auditor was registered.
+        /// A bank, department, auditor or platform was registered.
         ClientRegistered = "client_registered",
         /// A client's keys, or whether it signs requests, changed.
         ClientSigningChanged = "client_signing_changed",

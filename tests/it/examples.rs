@@ -10,7 +10,7 @@ use medcredit::domain::permission::{Permission, Purpose};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    bank::imports,
+    bank::{imports, receipts},
     support::{
         TestStore,
         app::{Bank, CLINIC, ENTITY, HOSPITAL, Reply, TestApp},
@@ -134,9 +134,23 @@ async fn record(app: &TestApp) -> Vec<Exchange> {
     let report = format!("/v1/imports/{}", imported.json["id"].as_str().unwrap());
     out.push(Exchange("import_file", Some(file.into()), imported));
     out.push(Exchange("show_import", None, department.get(&departments, &report).await));
+    out.push(report_receipts(app).await);
     out.push(Exchange("revoke_consent", None, bank.delete(&token, &format!("/v1/consents/{pending}")).await));
     refused(app, &bank, &token, &mut out).await;
     out
+}
+
+/// A platform accepts a row of its package, and rejects another.
+async fn report_receipts(app: &TestApp) -> Exchange {
+    receipts::deliver(app).await;
+    let platform = receipts::platform(app, receipts::PLATFORM).await;
+    let record = |code: &str| format!("wenzhou-951:2025-H2:{code}");
+    let rejected = json!({
+        "record_id": record(CLINIC), "version": 1, "verdict": "rejected", "reason": "R02", "note": "名称与统一社会信用代码不一致",
+    });
+    let report = json!({ "package": 1, "receipts": [receipts::accepted(&record(HOSPITAL)), rejected] });
+    let reply = platform.post(app, &receipts::path(receipts::PLATFORM), &report).await;
+    Exchange("report_receipts", Some(report), reply)
 }
 
 /// One example of each refusal that needs no injected failure.
@@ -202,7 +216,8 @@ both_engines! {
 
 async fn every_example_is_a_present_response(store: TestStore) {
     // With a fixed host, because the origin of the log is part of the examples.
-    let app = TestApp::start_with(store, "[ledger]\nhost = \"credit.example.gov.cn\"").await;
+    let settings = format!("[ledger]\nhost = \"credit.example.gov.cn\"\n{}", receipts::PUSH);
+    let app = TestApp::start_with(store, &settings).await;
     let exchanges = record(&app).await;
     let fresh: BTreeMap<&str, Value> =
         exchanges.iter().map(|exchange| (exchange.0, shown(exchange, &app.origin))).collect();

@@ -1,4 +1,4 @@
-//! What banks and departments call: one file an operation, each with a function `handle`.
+//! What banks, departments and platforms call: one file an operation, each with a function `handle`.
 //!
 //! An operation that gives subject data takes a [`DataCall`](data_call::DataCall), and is mounted by `disclosing` or
 //! `disclosing_body`. These accept only handlers that return a [`Disclosed`](crate::ledger::Disclosed) on success, so data
@@ -12,6 +12,7 @@ pub mod grade_history;
 pub mod imports;
 pub mod ledger;
 pub mod path_value;
+pub mod receipts;
 pub mod report;
 pub mod schemes;
 pub mod scorecard;
@@ -37,6 +38,7 @@ operations! {
     deliveries => disclosing_body;
     imports::send => plain;
     imports::show => plain;
+    receipts => plain;
     ledger::proof => plain;
     ledger::checkpoint => plain;
     ledger::keys => plain;

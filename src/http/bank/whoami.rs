@@ -43,7 +43,7 @@ struct ClientView {
     id: String,
     /// The name.
     name: String,
-    /// `bank`, `department` or `auditor`.
+    /// `bank`, `department`, `auditor` or `platform`.
     kind: String,
     /// The authentication methods allowed at the token endpoint.
     auth_methods: Vec<String>,

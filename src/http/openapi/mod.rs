@@ -20,7 +20,7 @@ use shared::SharedParts;
 #[openapi(
     info(
         title = "Medcredit Gateway: partner API",
-        description = "API for partner banks and departments, over TLS 1.3 with a client certificate. Every data response is signed (RFC 9421) and recorded before it is sent. A client that is registered for signed requests signs each request with a token: RFC 9421, tag `fapi-2-request`, over `@method`, `@target-uri`, `authorization` and, if they are sent, `content-digest` and `idempotency-key`; docs/SIGNATURES.md has worked examples. Every response has an `x-fapi-interaction-id`: the UUID of the request, or a new one. `Content-Digest` of a request is verified before its body is read; `Want-Content-Digest` is honoured. All examples are synthetic.",
+        description = "API for partner banks, departments and platforms, over TLS 1.3 with a client certificate. Every data response is signed (RFC 9421) and recorded before it is sent. A client that is registered for signed requests signs each request with a token: RFC 9421, tag `fapi-2-request`, over `@method`, `@target-uri`, `authorization` and, if they are sent, `content-digest` and `idempotency-key`; docs/SIGNATURES.md has worked examples. Every response has an `x-fapi-interaction-id`: the UUID of the request, or a new one. `Content-Digest` of a request is verified before its body is read; `Want-Content-Digest` is honoured. All examples are synthetic.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     components(schemas(ProblemDocument, OauthErrorDocument)),
@@ -30,6 +30,7 @@ use shared::SharedParts;
         (name = "data", description = "Subject data under a consent"),
         (name = "proofs", description = "The ledger"),
         (name = "imports", description = "Files that departments' systems upload"),
+        (name = "platforms", description = "Receipts of platforms that receive packages"),
         (name = "about", description = "The gateway itself"),
     )
 )]

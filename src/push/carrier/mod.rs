@@ -32,6 +32,7 @@ pub use failed::{Failed, FailureReason};
 pub use https::CurrentSigner;
 pub use open::{CarrierContext, CarrierRefused, open};
 pub use reason::RejectReason;
+pub use verdict::read_receipts;
 
 /// A row of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -101,6 +101,23 @@ impl Entry {
     }
 }
 
+/// Reads entries. Those that cannot be read do not hide the others: each has its position, from 0, and what is wrong with it.
+pub(super) fn read_each<T>(entries: &[Value], read: fn(&Entry) -> Result<T, String>) -> (Vec<T>, Vec<(usize, String)>) {
+    let (mut good, mut faulty) = (Vec::with_capacity(entries.len()), Vec::new());
+    for (at, value) in entries.iter().enumerate() {
+        match Entry::of_json(value).and_then(|entry| read(&entry)) {
+            Ok(entry) => good.push(entry),
+            Err(problem) => faulty.push((at, problem)),
+        }
+    }
+    (good, faulty)
+}
+
+/// Reads receipts that a platform sends of itself, in the form in which it lists them.
+pub fn read_receipts(entries: &[Value]) -> (Vec<RowReceipt>, Vec<(usize, String)>) {
+    read_each(entries, Entry::receipt)
+}
+
 /// The beginning of a text of others, in which every character can be seen.
 pub(super) fn cut(text: &str) -> String {
     let begin: String = text.chars().take(LONGEST_NOTE).collect();

@@ -9,7 +9,10 @@ use super::{Deliveries, Target, page::head};
 use crate::{
     domain::{Failure, Timestamp},
     outbox::{Event, EventBatch},
-    push::carrier::{Failed, Fault, RowReceipt, Verdict},
+    push::{
+        carrier::{Failed, Fault, RowReceipt, Verdict},
+        platform::Receipts,
+    },
     store::{
         Tx,
         push::{
@@ -83,7 +86,12 @@ impl Deliveries {
                 continue;
             }
             let before = found.accepted + found.rejected;
-            match self.read_package(target, &package, &mut found).await? {
+            let reading = match target.platform.receipts {
+                Receipts::Read => self.read_package(target, &package, &mut found).await?,
+                // The last receipt may have come before the last page was marked as delivered: then only this closes the package.
+                Receipts::CalledBack => Reading::Done(None),
+            };
+            match reading {
                 Reading::Done(after) => {
                     let is_new = found.accepted + found.rejected > before;
                     let tries = if is_new { 0 } else { package.receipts_tries + 1 };

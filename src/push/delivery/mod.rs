@@ -9,6 +9,7 @@
 mod acts;
 mod answers;
 mod breaker;
+mod called_back;
 mod correction;
 mod gauges;
 mod page;
@@ -24,6 +25,7 @@ use std::{
 };
 
 pub use answers::Answered;
+pub use called_back::{CalledBack, MOST_RECEIPTS, Unreadable};
 pub use correction::Routed;
 pub use page::{DeliveredPage, PageOutcome};
 pub use reconciliation::{Difference, Reconciliation};

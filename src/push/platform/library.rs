@@ -16,7 +16,7 @@ use super::{
     reading::{At, Found, Section, plain},
     reference::Reference,
     shipped::SHIPPED,
-    types::{Platform, Schedule},
+    types::{Platform, Receipts, Schedule},
 };
 use crate::{
     domain::{
@@ -104,6 +104,7 @@ fn assemble(draft: Draft, digest: String) -> Option<Platform> {
         own_grade: plain(head.own_grade).unwrap_or(true),
         schedule: Schedule { grades: plain(head.schedule.grades), usage: plain(head.schedule.usage) },
         carrier,
+        receipts: plain(head.receipts).unwrap_or(Receipts::Read),
         grades: match grades {
             Some(read) => Some(read.into_fields()?),
             None => None,

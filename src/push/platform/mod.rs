@@ -32,4 +32,4 @@ pub use publicity::{Admission, Exclusion};
 pub use reference::Reference;
 pub use render::{Evaluator, GradeRow, LoanCount, Operation, PackageRow, RenderError, RenderFault, UsageRow};
 pub use shipped::SHIPPED;
-pub use types::{Audience, GradesSchedule, Natural, OpenObjections, Platform, Schedule, UsageSchedule};
+pub use types::{Audience, GradesSchedule, Natural, OpenObjections, Platform, Receipts, Schedule, UsageSchedule};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     fields::{AmountUnit, Content, DateForm, Field, Fields, Form, Value},
     reading::{At, Found, Section, plain},
-    types::{Audience, GradesSchedule, Natural, OpenObjections, UsageSchedule},
+    types::{Audience, GradesSchedule, Natural, OpenObjections, Receipts, UsageSchedule},
 };
 use crate::scoring::Basis;
 
@@ -30,6 +30,7 @@ pub(super) struct Head {
     pub(super) points: Option<At<bool>>,
     pub(super) mapping: Option<At<String>>,
     pub(super) own_grade: Option<At<bool>>,
+    pub(super) receipts: Option<At<Receipts>>,
     pub(super) schedule: ScheduleRead,
 }
 
@@ -55,6 +56,7 @@ pub(super) fn head(root: &mut Section<'_, '_>, found: &mut Found) -> Head {
         points: root.required("points", found, Section::flag),
         mapping: root.text("mapping", found),
         own_grade: root.flag("own_grade", found),
+        receipts: root.word("receipts", found),
         schedule: schedule(root, found),
     }
 }

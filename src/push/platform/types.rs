@@ -58,6 +58,16 @@ words! {
     }
 }
 
+words! {
+    /// How the receipts of a platform come.
+    Receipts: "way of receipts" {
+        /// The gateway reads what the platform lists.
+        Read = "read",
+        /// The platform reports them itself; the gateway reads none.
+        CalledBack = "called_back",
+    }
+}
+
 /// When packages are sent. A platform has a package exactly where it has a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Schedule {
@@ -90,6 +100,7 @@ pub struct Platform {
     pub own_grade: bool,
     pub schedule: Schedule,
     pub carrier: Carrier,
+    pub receipts: Receipts,
     /// The package with the grades of a round.
     pub grades: Option<Fields<GradeValue>>,
     /// The package with the use made of the grades.

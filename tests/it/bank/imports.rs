@@ -25,6 +25,7 @@ pub async fn department(app: &TestApp, name: &str, templates: &[&str], sources: 
         new.delivers = Delivers {
             templates: templates.iter().map(|template| (*template).to_owned()).collect(),
             sources: std::sync::Arc::new(sources.iter().map(|source| (*source).to_owned()).collect()),
+            platform: None,
         };
     })
     .await

@@ -9,6 +9,7 @@ mod grade_history;
 pub mod imports;
 mod interaction;
 mod page;
+pub mod receipts;
 mod refused;
 mod report;
 mod scorecard;

@@ -23,9 +23,9 @@ use crate::support::{
 };
 
 /// A bank that signs.
-pub(super) struct SigningBank {
-    pub(super) bank: Bank,
-    pub(super) token: String,
+pub struct SigningBank {
+    pub bank: Bank,
+    pub token: String,
     key: KeyPair,
 }
 
@@ -41,11 +41,16 @@ pub(super) fn jwks(key: &KeyPair) -> String {
 }
 
 pub(super) async fn signer(app: &TestApp, name: &str, way: SignedRequests) -> SigningBank {
+    signer_with(app, name, |new| new.signed_requests = way).await
+}
+
+/// A client that signs, after changing its registration.
+pub async fn signer_with(app: &TestApp, name: &str, change: impl FnOnce(&mut access::NewClient)) -> SigningBank {
     let key = key();
     let bank = app
         .bank_with(name, |new| {
             new.jwks = Some(jwks(&key));
-            new.signed_requests = way;
+            change(new);
         })
         .await;
     let token = bank.token().await;
@@ -88,12 +93,24 @@ impl SigningBank {
         sign_request(&signing, twist.key.unwrap_or(&self.key), at).unwrap()
     }
 
-    async fn send(&self, app: &TestApp, method: &str, path: &str, body: Option<&[u8]>, twist: Twist<'_>) -> Reply {
+    pub(super) async fn send(
+        &self,
+        app: &TestApp,
+        method: &str,
+        path: &str,
+        body: Option<&[u8]>,
+        twist: Twist<'_>,
+    ) -> Reply {
         let fields = self.fields(app, method, path, body, &twist);
         self.send_with(method, twist.sent_path.unwrap_or(path), body, Some(&fields)).await
     }
 
-    async fn send_with(
+    /// Sends a signed POST of JSON.
+    pub async fn post(&self, app: &TestApp, path: &str, body: &Value) -> Reply {
+        self.send(app, "POST", path, Some(body.to_string().as_bytes()), Twist::default()).await
+    }
+
+    pub(super) async fn send_with(
         &self,
         method: &str,
         path: &str,

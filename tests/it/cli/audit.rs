@@ -335,6 +335,9 @@ async fn set_up(site: &mut Site) {
     let jwks = site.name("bank.jwks");
     site.leaves(1, "client signing", &["bank-a", "--signed-requests", "allowed", "--jwks", &jwks]).await;
     site.leaves(1, "client suspend", &["bank-a"]).await;
+    let platform = ["--name", "platform", "--kind", "platform", "--platform", "city-credit-platform"];
+    let place = ["--authority", "own", "--subject", "CN=platform", "--jwks", &jwks];
+    site.leaves(1, "client register", &[&platform[..], &place].concat()).await;
     site.leaves(1, "client resume", &["bank-a"]).await;
     // The new authority, and its key; after a leak also the end of the trust in the former one.
     let out = site.name("ca-2.pem");

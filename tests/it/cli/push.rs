@@ -141,3 +141,28 @@ fn the_doctor_reports_platforms_and_what_is_missing_for_them() {
         );
     });
 }
+
+#[test]
+fn a_platform_is_registered_as_a_client_by_the_id_of_its_file() {
+    block_on(async {
+        let (_folder, config) = site();
+        let outcome = medcredit(&["migrate", "--operator", "lin", "--config", &config]).await;
+        assert_eq!(outcome.code, cli::DONE, "{}", outcome.err);
+        let register = async |of: &[&str]| {
+            let who =
+                ["client", "register", "--config", &config, "--operator", "lin", "--name", "p", "--kind", "platform"];
+            let place = ["--authority", "own", "--subject", "CN=p"];
+            medcredit(&[&who[..], &place, of].concat()).await
+        };
+        let unknown = register(&["--platform", "nobody"]).await;
+        assert_eq!(unknown.code, cli::WRONG_USAGE);
+        assert!(
+            unknown.err.contains("there is no platform nobody; there are: city-credit-platform"),
+            "{}",
+            unknown.err
+        );
+        let nameless = register(&[]).await;
+        assert_eq!(nameless.code, cli::WRONG_USAGE);
+        assert!(nameless.err.contains("--platform <ID>"), "{}", nameless.err);
+    });
+}

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use medcredit::{
     domain::{Kinds, TableError, kinds},
     grading::Library,
-    push::platform::{CheckedPlatform, Platforms, PlatformsError, Reference, SHIPPED},
+    push::platform::{CheckedPlatform, Platforms, PlatformsError, Receipts, Reference, SHIPPED},
 };
 
 use super::platform;
@@ -161,6 +161,16 @@ fn a_platform_that_publishes_has_publishable_kinds_and_no_natural_persons() {
     }
     let silent = faults("city-credit-platform", &[("audience = \"public\"\n", "")]);
     assert_eq!(silent, [(1, "`audience` is missing".to_owned())]);
+}
+
+#[test]
+fn receipts_are_read_unless_the_file_says_that_the_platform_calls_back() {
+    let of = "city-credit-platform";
+    let read = |edits: &[(&str, &str)]| parse(&edited(of, edits)).unwrap().platform.receipts;
+    assert_eq!(read(&[]), Receipts::Read);
+    assert_eq!(read(&[("points = false", "points = false\nreceipts = \"called_back\"")]), Receipts::CalledBack);
+    let wrong = fault(of, "points = false", "points = false\nreceipts = \"pushed\"");
+    assert!(wrong.contains("\"pushed\" is not a valid way of receipts: use read, called_back"), "{wrong}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Packages end to end, over a platform of the test's own: made, delivered, answered, corrected, withdrawn.
 
+mod called_back;
 mod corrections;
 mod faults;
 mod killed;

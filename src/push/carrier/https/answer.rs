@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     super::{
         Failed, FailureReason, Fault, Listed,
-        verdict::{Entry, cut},
+        verdict::{Entry, cut, read_each},
     },
     error::connection_failed,
 };
@@ -152,14 +152,9 @@ pub(super) fn listed<T>(
         // Without entries it could lead around in a circle.
         Some(_) => return Err("its \"next\" is no text of at most 1000 bytes, or follows no entry".into()),
     };
-    let mut page = Listed { entries: Vec::with_capacity(entries.len()), faults: Vec::new(), next };
-    for (at, value) in entries.iter().enumerate() {
-        match Entry::of_json(value).and_then(|entry| read(&entry)) {
-            Ok(entry) => page.entries.push(entry),
-            Err(problem) => page.faults.push(Fault { at: format!("{path} {member}[{at}]"), problem }),
-        }
-    }
-    Ok(page)
+    let (entries, faulty) = read_each(entries, read);
+    let faults = faulty.into_iter().map(|(at, problem)| Fault { at: format!("{path} {member}[{at}]"), problem });
+    Ok(Listed { entries, faults: faults.collect(), next })
 }
 
 #[cfg(test)]
