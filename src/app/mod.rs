@@ -1,6 +1,7 @@
 //! Wires configuration, store, clock, entropy and rooms into one [`App`]. Tests build the same.
 
 mod background;
+mod corrections;
 mod health;
 mod keys;
 mod log_reader;
@@ -121,6 +122,8 @@ pub struct App {
     keys_at: AtomicI64,
     /// The monotonic time before which no packages are made, after something could not be.
     packages_after: Mutex<Option<Duration>>,
+    /// The corrections that are due, as last computed.
+    corrections: corrections::CorrectionWatch,
     /// Whether the answers of earlier epochs were looked for.
     lost_answers_reported: AtomicBool,
 }

@@ -11,7 +11,9 @@ use std::{
 use arc_swap::ArcSwap;
 
 use super::{
-    App, AppError, LogReader, Portal, deliveries,
+    App, AppError, LogReader, Portal,
+    corrections::CorrectionWatch,
+    deliveries,
     keys::{CheckpointKeys, key_set},
     policies::{
         Shared, answer_journal, byte_budget, clock_bounds, consent_policy, disclosure_policy, limit_policy,
@@ -93,6 +95,7 @@ impl App {
             clock_monitor,
             deliveries,
             packages_after: Mutex::default(),
+            corrections: CorrectionWatch::default(),
             access,
             consents,
             disclosures,

@@ -175,6 +175,7 @@ impl App {
                 let _ = app.deliveries.set_gauges().await;
             }
         }));
+        self.start_corrections(tasks, stopping);
         for platform in platforms {
             let (app, stop, series) = (self.clone(), stopping.clone(), Arc::new(FailureSeries::default()));
             tasks.spawn(async move {

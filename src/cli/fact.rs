@@ -4,10 +4,11 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 
-use super::{Context, context::crypter, model::library, operator::Operator};
+use super::{Context, context::crypter, model::library, operator::Operator, score::announce_due};
 use crate::{
     app,
     domain::Day,
+    grading::DueScope,
     importing::{Decided, FactDecision, Importer, VoidAction},
 };
 
@@ -67,8 +68,12 @@ pub(super) async fn run(args: FactCommand, ctx: &Context) -> anyhow::Result<()> 
         decision: document.decision,
     };
     let decided = importer.decide(&decision).await?;
+    print(&decision, &decided, ctx)?;
+    if matches!(decided, Decided::Done { .. }) {
+        announce_due(&db, config.push.correction_days, DueScope::Subject(&decision.subject), ctx).await?;
+    }
     db.close().await;
-    print(&decision, &decided, ctx)
+    Ok(())
 }
 
 fn print(decision: &FactDecision, decided: &Decided, ctx: &Context) -> anyhow::Result<()> {
@@ -78,11 +83,9 @@ fn print(decision: &FactDecision, decided: &Decided, ctx: &Context) -> anyhow::R
     match (decided, decision.action) {
         (Decided::Done { import_seq }, VoidAction::Void) => {
             writeln!(out, "{fact}: taken back, as import {import_seq}; it does not count from now on")?;
-            writeln!(out, "published grades stay as they are until `medcredit score correct {subject}`")?;
         }
         (Decided::Done { import_seq }, VoidAction::Restore) => {
             writeln!(out, "{fact}: counts again, as import {import_seq}")?;
-            writeln!(out, "published grades stay as they are until `medcredit score correct {subject}`")?;
         }
         (Decided::Already { import_seq }, VoidAction::Void) => {
             let by = import_seq.map_or_else(String::new, |seq| format!(" by import {seq}"));

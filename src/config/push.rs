@@ -24,7 +24,7 @@ pub struct Push {
     pub evaluator_uscc: Option<String>,
     /// The platforms that packages are delivered to, by id.
     pub deliver_to: Vec<String>,
-    /// How many days a platform has to answer a correction.
+    /// How many days a platform has to answer a correction, and the bureau to correct a result after a decision about a fact.
     pub correction_days: u16,
     /// How many days a platform has to answer another package.
     pub answer_days: u16,

@@ -247,7 +247,7 @@ impl Rounds {
             run: run.id.clone(),
             subject_code: code.to_owned(),
             version: newest.version,
-            changed: before != after || !same_levels(&newest, &recomputed.new),
+            changed: differs(&newest, &recomputed.new),
             before,
             now: after,
             heads: Vec::new(),
@@ -325,6 +325,11 @@ fn correction_row(done: &Corrected, of: Correction<'_>, recomputed: &Recomputed,
         standing: recomputed.result.standing.clone(),
         made_at: now.micros(),
     }
+}
+
+/// Whether a recomputed assessment differs from a published one.
+pub(super) fn differs(published: &AssessmentRow, new: &NewAssessment) -> bool {
+    AssessmentSummary::from(published) != AssessmentSummary::from(new) || !same_levels(published, new)
 }
 
 /// Whether the first-level totals are the same. Assessments published before totals were stored have none to compare.

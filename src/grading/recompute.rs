@@ -17,7 +17,8 @@ use super::{
     status::GRADED,
 };
 use crate::{
-    scoring::{Branches, Chain, ModelFile},
+    domain::HalfYear,
+    scoring::{Branches, Catalogue, Chain, Method, Model, ModelFile},
     store::{
         Tx,
         assessments::NewAssessment,
@@ -35,8 +36,17 @@ pub(super) struct Recomputed {
     pub(super) counting: i64,
     /// The branches that it was computed with, where it is a head.
     branches: Grades,
-    /// The model of the run.
+}
+
+/// What the results of a run are recomputed with: read once, however many they are.
+pub(super) struct RunInputs {
+    model: Arc<Model>,
+    catalogue: Catalogue,
+    /// The model as the run stored it, by which the published assessments were made.
     file: ModelFile,
+    period: HalfYear,
+    method: Method,
+    standings: BTreeMap<String, Standing>,
 }
 
 /// Status and grade of assessments, by subject.
@@ -87,9 +97,10 @@ impl Rounds {
     /// Recomputes a result, and then the heads above it, as long as a grade changes.
     pub(super) async fn recompute_chain(&self, run: &RunRow, subject: &str) -> Result<Vec<Recomputed>, GradingError> {
         let mut replaced = Grades::new();
-        let first = self.recompute_now(run, subject, &replaced).await?;
+        let inputs = self.run_inputs(run).await?;
+        let first = self.recompute_now(run, &inputs, subject, &replaced).await?;
         // Most models have no chains, and then nothing else follows.
-        if first.file.chain.is_none() {
+        if inputs.file.chain.is_none() {
             return Ok(vec![first]);
         }
         let mut seen = BTreeSet::from([subject.to_owned()]);
@@ -103,7 +114,7 @@ impl Rounds {
                 break;
             }
             above = self.head_above(run, &head).await?;
-            let again = self.recompute_now(run, &head, &replaced).await?;
+            let again = self.recompute_now(run, &inputs, &head, &replaced).await?;
             // A head that is not rated stays so, and what is below it counts for the next one.
             if again.new.status == GRADED {
                 changed = self.changes(run, &again).await?;
@@ -114,15 +125,44 @@ impl Rounds {
         Ok(all)
     }
 
-    /// Recomputes one result from the present facts and the statuses of the half-year's end, as a run would.
-    async fn recompute_now(&self, run: &RunRow, subject: &str, replaced: &Grades) -> Result<Recomputed, GradingError> {
+    /// Reads what the results of a run are recomputed with.
+    pub(super) async fn run_inputs(&self, run: &RunRow) -> Result<RunInputs, GradingError> {
         let (model, catalogue) = read_model(&self.env.db, run).await?;
         let period = period_of(run)?;
-        let method = method_of(run)?;
-        let scope = Scope::of_period(&self.env.db, period, &model, catalogue, method, Some(subject)).await?;
+        let standings = self.subjects(&run.kind, period).await?;
+        Ok(RunInputs {
+            model: Arc::new(model),
+            catalogue,
+            file: read_model_file(&self.env.db, &run.model_digest, &run.id).await?,
+            period,
+            method: method_of(run)?,
+            standings: standings.into_iter().map(|standing| (standing.code.clone(), standing)).collect(),
+        })
+    }
+
+    /// Recomputes the result of a subject by itself, without the heads above it.
+    pub(super) async fn recompute_one(
+        &self,
+        run: &RunRow,
+        inputs: &RunInputs,
+        subject: &str,
+    ) -> Result<Recomputed, GradingError> {
+        self.recompute_now(run, inputs, subject, &Grades::new()).await
+    }
+
+    /// Recomputes one result from the present facts and the statuses of the half-year's end, as a run would.
+    async fn recompute_now(
+        &self,
+        run: &RunRow,
+        inputs: &RunInputs,
+        subject: &str,
+        replaced: &Grades,
+    ) -> Result<Recomputed, GradingError> {
+        let RunInputs { model, catalogue, file, period, method, standings } = inputs;
+        let scope = Scope::of_period(&self.env.db, *period, model, catalogue.clone(), *method, Some(subject)).await?;
         // Stored with the correction, so that a replay reads the same facts.
         let (imports_to, counting) = (scope.imports_to, scope.counting.number());
-        let standing = self.subjects(&run.kind, period).await?.into_iter().find(|standing| standing.code == subject);
+        let standing = standings.get(subject).cloned();
         let mut standing = standing.ok_or_else(|| GradingError::NotCovered(subject.to_owned()))?;
         // Its ranks are those that the run stored, because the other subjects are not recomputed.
         if let Some(found) = self.result_of(run, subject).await? {
@@ -137,12 +177,10 @@ impl Rounds {
             }
             None => Grades::new(),
         };
-        let rating = Rating::single(self.env.db.clone(), Arc::new(model), scope, standing);
+        let rating = Rating::single(self.env.db.clone(), model.clone(), scope, standing);
         let result = rating.rate_single().await?;
-        // By the model that the run stored, as the published assessments were.
-        let file = read_model_file(&self.env.db, &run.model_digest, &run.id).await?;
-        let new = assessment(run, &file, result.clone())?;
-        Ok(Recomputed { result, new, imports_to, counting, branches, file })
+        let new = assessment(run, file, result.clone())?;
+        Ok(Recomputed { result, new, imports_to, counting, branches })
     }
 
     /// The branches of a head, by the newest assessments of the round; `None` under a model without chains.

@@ -15,6 +15,7 @@ pub mod consents;
 pub mod crypter;
 mod db;
 pub mod dossier;
+pub mod due;
 pub mod durability;
 pub mod ends;
 mod env;

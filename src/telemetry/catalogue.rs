@@ -113,6 +113,7 @@ metrics_list! {
     Gauge "medcredit_process_open_files_limit" [] "The most file descriptors that the process may open.";
     Counter "medcredit_push_answers_total" [open("platform"), closed("verdict", &["accepted", "rejected"])] "Rows that platforms answered.";
     Gauge "medcredit_push_dead_pages" [open("platform")] "Pages that were given up.";
+    Gauge "medcredit_push_due_corrections" [closed("state", &["due", "overdue"])] "Published results that are to be corrected, within the time for it or past it.";
     Gauge "medcredit_push_oldest_seconds" [open("platform")] "The age of the oldest open package.";
     Gauge "medcredit_push_overdue_packages" [open("platform")] "Packages that should have been answered by now.";
     Counter "medcredit_push_pages_total" [open("platform"), closed("outcome", &["delivered", "retry", "dead", "lost"])] "Attempts to deliver a page.";

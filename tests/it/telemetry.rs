@@ -1,11 +1,21 @@
 //! The telemetry listener, as a monitoring system calls it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
-use medcredit::telemetry::{Health, MAX_CONNECTIONS, METRICS, Telemetry, install_metrics, serve};
+use medcredit::{
+    grading::{Correction, Rounds},
+    store::{
+        JobLock,
+        voids::{self, NewVoid},
+    },
+    telemetry::{Health, MAX_CONNECTIONS, METRICS, Telemetry, install_metrics, serve},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -14,7 +24,7 @@ use tokio::{
 
 use crate::support::{
     TestStore,
-    app::{Bank, TestApp},
+    app::{Bank, HOSPITAL, TestApp},
     block_on, both_engines,
 };
 
@@ -114,7 +124,7 @@ fn connections_are_few_and_a_silent_one_ends() {
         // Those before it end by the time that a header may take, and make room.
         for mut stream in silent {
             let mut rest = Vec::new();
-            let ended = tokio::time::timeout(std::time::Duration::from_secs(20), stream.read_to_end(&mut rest)).await;
+            let ended = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut rest)).await;
             assert!(ended.is_ok(), "a silent connection ends");
         }
         assert_eq!(get(address, "GET /healthz").await.0, 200);
@@ -150,6 +160,55 @@ fn every_metric_has_its_help_and_closed_series_begin_at_zero() {
     ] {
         assert!(series(&metrics, name).is_some(), "{name}: {metrics}");
     }
+}
+
+/// A fact of a hospital is taken back after the round, whose grade is another one than the records give.
+async fn void_a_fact(app: &TestApp) {
+    let new = NewVoid {
+        subject_code: HOSPITAL,
+        measure: "insurance_penalty",
+        document: "1",
+        reference: "1",
+        reason: "复议撤销",
+        decided_on: "2026-04-01",
+        decision: None,
+        restored: false,
+    };
+    let mut tx = app.store.db.begin_bulk("test").await.unwrap();
+    voids::insert(&mut tx, 1_000, new).await.unwrap();
+    tx.commit().await.unwrap();
+    let sql = "INSERT INTO imports (seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at, identity)
+               VALUES (1000, 'imp_1000', 'voids', '', '', 1, 1, 0, 'accepted', 1, 2)";
+    app.sql(sql, vec![]).await;
+}
+
+#[test]
+fn corrections_that_are_due_are_counted_until_they_are_made() {
+    block_on(async {
+        install_metrics();
+        let app = TestApp::start(TestStore::sqlite().await).await;
+        app.app.catch_up().await.unwrap();
+        let counted = async || {
+            app.app.count_due_corrections().await.unwrap();
+            let metrics = install_metrics().render();
+            ["due", "overdue"].map(|state| {
+                series(&metrics, &format!(r#"medcredit_push_due_corrections{{state="{state}"}}"#)).unwrap()
+            })
+        };
+        assert_eq!(counted().await, [0.0, 0.0]);
+        void_a_fact(&app).await;
+        let another = JobLock::try_acquire(&app.store.db, "corrections").await.unwrap().unwrap();
+        assert_eq!(counted().await, [0.0, 0.0], "another gateway recomputes results");
+        another.release().await.unwrap();
+        assert_eq!(counted().await, [1.0, 0.0]);
+        app.advance(Duration::from_hours(72)).await;
+        assert_eq!(counted().await, [1.0, 0.0], "the third day");
+        app.advance(Duration::from_hours(24)).await;
+        assert_eq!(counted().await, [0.0, 1.0], "the state is the same, and the day is over");
+        let of = Correction { subject: HOSPITAL, run: None, reason: "复议撤销", actor: crate::support::tester() };
+        assert!(Rounds::new(app.store.env()).correct(of).await.unwrap().changed);
+        assert_eq!(counted().await, [0.0, 0.0]);
+    });
 }
 
 async fn disclosures_pools_disks_and_checkpoints_are_observed(store: TestStore) {

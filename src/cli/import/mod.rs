@@ -12,9 +12,11 @@ use super::{
     context::{NothingDone, crypter},
     model::library,
     operator::Operator,
+    score::announce_due,
 };
 use crate::{
     app,
+    grading::DueScope,
     importing::{Encoding, Format, Importer, Input, Options, Outcome, RejectsBy, ReplacedImport, Report, Template},
 };
 
@@ -98,6 +100,9 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
         }
         let report = job.import(&options, ctx).await?;
         print_report(&report, ctx)?;
+        if let (Template::Voids, Outcome::Accepted, Some(seq)) = (template, report.outcome, report.import_seq) {
+            announce_due(&db, config.push.correction_days, DueScope::Import(seq), ctx).await?;
+        }
         known += usize::from(report.outcome == Outcome::Recognised);
         // What an earlier import rejected was reported then.
         if report.outcome != Outcome::Recognised && report.rejected > 0 {

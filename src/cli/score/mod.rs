@@ -1,6 +1,7 @@
 //! `medcredit score ...`: grades subjects, and publishes, explains and reports the grades.
 
 mod correct;
+mod due;
 mod export;
 mod figures;
 mod late;
@@ -14,6 +15,8 @@ mod verify_package;
 mod workbook;
 
 use std::{io::Write, path::PathBuf};
+
+pub(super) use due::announce as announce_due;
 
 use super::{
     Context, Usage,
@@ -148,6 +151,12 @@ enum WithStore {
     },
     /// Correct a published grade from the current records; banks and platforms are notified
     Correct(correct::Correct),
+    /// List the published results that decisions about their records have changed since: corrections that are due
+    Due {
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Export the round in force as a signed package for a platform, such as the city's personal credit score
     Export(export::Export),
 }
@@ -197,7 +206,8 @@ async fn run_with_store(verb: WithStore, ctx: &Context) -> anyhow::Result<()> {
         WithStore::List => state::list(&rounds, ctx).await?,
         WithStore::Replay { run, json } => replay::replay(&rounds, &run, json, ctx).await?,
         WithStore::Export(args) => export::export(&args, ctx).await?,
-        WithStore::Correct(args) => correct::correct(&rounds, &args, ctx).await?,
+        WithStore::Correct(args) => correct::correct(&rounds, &args, config.push.correction_days, ctx).await?,
+        WithStore::Due { json } => due::list(&rounds, config.push.correction_days, json, ctx).await?,
     }
     db.close().await;
     Ok(())

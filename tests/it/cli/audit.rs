@@ -128,6 +128,7 @@ const WITHOUT_ENTRY: &[&str] = &[
     "push status",
     "score bias",
     "score compare",
+    "score due",
     "objection list",
     "score explain",
     "score list",
@@ -334,10 +335,10 @@ async fn set_up(site: &mut Site) {
     std::fs::write(site.path("bank.jwks"), keys.to_string()).unwrap();
     let jwks = site.name("bank.jwks");
     site.leaves(1, "client signing", &["bank-a", "--signed-requests", "allowed", "--jwks", &jwks]).await;
-    site.leaves(1, "client suspend", &["bank-a"]).await;
     let platform = ["--name", "platform", "--kind", "platform", "--platform", "city-credit-platform"];
     let place = ["--authority", "own", "--subject", "CN=platform", "--jwks", &jwks];
     site.leaves(1, "client register", &[&platform[..], &place].concat()).await;
+    site.leaves(1, "client suspend", &["bank-a"]).await;
     site.leaves(1, "client resume", &["bank-a"]).await;
     // The new authority, and its key; after a leak also the end of the trust in the former one.
     let out = site.name("ca-2.pem");
@@ -433,6 +434,15 @@ async fn grades(site: &mut Site, code: &str) {
     let file = site.name("late.csv");
     site.leaves(1, "import", &["records", &file]).await;
     site.leaves(1, "score correct", &[code, "--reason", "a penalty came late"]).await;
+    // It is taken back again: one published result differs.
+    let late = [code, "insurance_penalty", "late", "--reason", "withdrawn"];
+    let said = site.leaves(1, "fact void", &late).await.out;
+    assert!(said.contains("1 published result differs") && said.contains(code), "{said}");
+    let listed = site.leaves(0, "score due", &[]).await.out;
+    assert!(listed.contains(code) && listed.contains("1 published result differs, 0 overdue"), "{listed}");
+    site.leaves(1, "score correct", &["--due", "--reason", "the penalty was withdrawn"]).await;
+    let listed = site.leaves(0, "score due", &[]).await.out;
+    assert_eq!(listed, "no published result differs from what the records give\n");
 }
 
 /// Packages for a platform that takes files, and rejects two rows.

@@ -210,10 +210,20 @@ fn a_clerks_day() {
         // The finding is taken back after a reconsideration, and the grades follow.
         let void = vec![BRANCH, "fraud_finding", NOTICE, "行政复议撤销", "2026/3/20", "温政复〔2026〕3号"];
         office.save("撤销.xlsx", &["主体编码", "指标", "文号", "撤销原因", "决定日期", "撤销决定文号"], &[void]);
-        office.run("import voids 撤销.xlsx", "").await.done();
+        let said = office.run("import voids 撤销.xlsx", "").await.done();
+        let differs = "1 published result differs from what the records give now, to be corrected by 2026-03-23";
+        assert!(said.contains(differs) && said.contains("medcredit score correct P33030200001"), "{said}");
+        let due = office.run("score due", "").await.done();
+        assert!(due.contains("voided by 温政复〔2026〕3号 on 2026-03-20: 温医保罚〔2025〕7号"), "{due}");
+        assert!(due.contains("due by 2026-03-23, which is over") && due.contains("would become"), "{due}");
+        assert!(
+            due.ends_with("1 published result differs, 1 overdue: medcredit score correct --due --reason TEXT\n"),
+            "{due}"
+        );
         assert_eq!(office.grade(&run, BRANCH).await.0, ONE_STAR, "nothing changes by itself");
         let corrected = office.run("score correct P33030200001 --reason 温政复〔2026〕3号", "").await.done();
         assert!(corrected.contains(BRANCH) && corrected.contains(HEAD), "{corrected}");
+        assert_eq!(office.json(&["score", "due"]).await, serde_json::json!([]));
         assert_eq!(office.grade(&run, BRANCH).await, (THREE_STARS.to_owned(), "2".to_owned()));
         assert_eq!(office.grade(&run, HEAD).await, (THREE_STARS.to_owned(), "2".to_owned()));
 

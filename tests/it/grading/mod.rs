@@ -4,6 +4,7 @@ mod audit;
 mod correct;
 mod digests;
 mod distribution;
+mod due;
 mod explained;
 mod figures;
 mod interrupted;

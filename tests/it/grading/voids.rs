@@ -2,6 +2,7 @@
 //! in runs, corrections and explanations, and a replay computes the same again.
 
 use medcredit::{
+    domain::Clock,
     grading::Correction,
     store::{
         Arg,
@@ -12,31 +13,43 @@ use medcredit::{
 use super::{Bureau, File, Line, line, periods};
 use crate::support::{TestStore, both_engines};
 
-const CODE: &str = "H33030200001";
-const NOTICE: &str = "温医保罚〔2025〕7号";
+pub(super) const CODE: &str = "H33030200001";
+pub(super) const NOTICE: &str = "温医保罚〔2025〕7号";
 
 /// A penalty of the second half of 2025: thirty points of indicator 27.
-fn penalty(on: &str, source: &str, reference: &str) -> Line {
-    Line { source: source.into(), reference: reference.into(), ..line(CODE, "insurance_penalty", 1, on) }
+pub(super) fn penalty(on: &str, source: &str, reference: &str) -> Line {
+    penalty_of(CODE, on, source, reference)
+}
+
+/// The same of another subject.
+pub(super) fn penalty_of(code: &str, on: &str, source: &str, reference: &str) -> Line {
+    Line { source: source.into(), reference: reference.into(), ..line(code, "insurance_penalty", 1, on) }
 }
 
 impl Bureau {
-    async fn accept(&self, seq: i64, template: &str) {
+    /// Accepts an import now.
+    pub(super) async fn accept(&self, seq: i64, template: &str) {
         let mut tx = self.db().begin("test").await.unwrap();
-        let sql = "INSERT INTO imports (seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at, identity)
-                   VALUES ($1, $2, $3, 'f', $2, 1, 1, 0, 'accepted', 1, 2)";
+        let sql = "INSERT INTO imports (seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at, identity, accepted_at)
+                   VALUES ($1, $2, $3, 'f', $2, 1, 1, 0, 'accepted', 1, 2, $4)";
         let id = format!("imp_{seq}");
-        tx.execute(sql, vec![Arg::Int(seq), Arg::Text(id), Arg::Text(template.into())]).await.unwrap();
+        let now = Arg::Int(self.store.clock.now().micros());
+        tx.execute(sql, vec![Arg::Int(seq), Arg::Text(id), Arg::Text(template.into()), now]).await.unwrap();
         tx.commit().await.unwrap();
     }
 
     async fn decide(&self, seq: i64, restored: bool) {
-        let document = medcredit::domain::document_of(NOTICE);
+        self.decide_about(CODE, NOTICE, seq, restored).await;
+    }
+
+    /// Takes a penalty back, or restores it.
+    pub(super) async fn decide_about(&self, code: &str, reference: &str, seq: i64, restored: bool) {
+        let document = medcredit::domain::document_of(reference);
         let new = NewVoid {
-            subject_code: CODE,
+            subject_code: code,
             measure: "insurance_penalty",
             document: &document,
-            reference: NOTICE,
+            reference,
             reason: "复议撤销",
             decided_on: "2026-02-01",
             decision: None,
@@ -48,7 +61,7 @@ impl Bureau {
         self.accept(seq, "voids").await;
     }
 
-    async fn adverse(&self, seq: i64, reference: &str, status: &str, latest_end_on: &str) {
+    pub(super) async fn adverse(&self, seq: i64, reference: &str, status: &str, latest_end_on: &str) {
         let mut tx = self.db().begin_bulk("test").await.unwrap();
         let sql = "INSERT INTO bulk.adverse (subject_code, reference, import_seq, source, tier, decided_on, latest_end_on, status)
                    VALUES ($1, $2, $3, '医保局', 'general', '2025-08-01', $4, $5)";
