@@ -87,7 +87,7 @@ async fn configure(app: &TestApp, receiver: &Receiver, names: &[&str]) -> Vec<St
     for name in names {
         let config = app.host(name).await;
         let mut text = std::fs::read_to_string(&config).unwrap();
-        // Its failures are the receiver's doing: it is to go on all the same.
+        // Its failures are the receiver's doing: it must continue all the same.
         write!(
             text,
             "[push]\nplatforms_directory = 'platforms'\ndeliver_to = ['{MUNICIPAL}']\nevaluator = '示范市医疗保障局'\n\
