@@ -169,7 +169,7 @@ fn receipts_are_read_unless_the_file_says_that_the_platform_calls_back() {
     let read = |edits: &[(&str, &str)]| parse(&edited(of, edits)).unwrap().platform.receipts;
     assert_eq!(read(&[]), Receipts::Read);
     assert_eq!(read(&[("points = false", "points = false\nreceipts = \"called_back\"")]), Receipts::CalledBack);
-    let wrong = fault(of, "points = false", "points = false\nreceipts = \"pushed\"");
+    let wrong = fault(of, "points = false", "receipts = \"pushed\"\npoints = false");
     assert!(wrong.contains("\"pushed\" is not a valid way of receipts: use read, called_back"), "{wrong}");
 }
 
