@@ -150,10 +150,11 @@ impl App {
         platform: &str,
         package: i64,
         receipts: &[serde_json::Value],
+        actor: &Actor,
     ) -> Result<CalledBack, Failure> {
         self.recorder.require_current()?;
         self.env.require_clock()?;
-        self.deliveries.called_back(platform, package, receipts).await
+        self.deliveries.called_back(platform, package, receipts, actor).await
     }
 
     /// Starts the tasks of packages: one that makes them, and one for each platform.

@@ -29,6 +29,8 @@ pub enum Principal {
     Bank(ClientId),
     /// A registered department of the city.
     Department(ClientId),
+    /// A platform that receives packages.
+    Platform(ClientId),
     /// A person who administers the gateway, by name.
     Operator(String),
     /// A graded subject, by its code.
@@ -37,8 +39,8 @@ pub enum Principal {
     System,
 }
 
-/// A party together with its channel. Its text is `bank:cli_…`, `department:cli_…`, `operator:NAME`, `subject:CODE` or
-/// `system`, which is what ledger entries commit to.
+/// A party together with its channel. Its text is `bank:cli_…`, `department:cli_…`, `platform:cli_…`,
+/// `operator:NAME`, `subject:CODE` or `system`, which is what ledger entries commit to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Actor {
     principal: Principal,
@@ -57,6 +59,11 @@ impl Actor {
     /// A department, over its API.
     pub const fn department(client: ClientId) -> Self {
         Self { principal: Principal::Department(client), channel: Channel::Api }
+    }
+
+    /// A platform, over its API.
+    pub const fn platform(client: ClientId) -> Self {
+        Self { principal: Principal::Platform(client), channel: Channel::Api }
     }
 
     /// A subject, at the portal.
@@ -113,6 +120,7 @@ impl fmt::Display for Actor {
         match &self.principal {
             Principal::Bank(client) => write!(f, "bank:{client}"),
             Principal::Department(client) => write!(f, "department:{client}"),
+            Principal::Platform(client) => write!(f, "platform:{client}"),
             Principal::Operator(name) => write!(f, "operator:{name}"),
             Principal::Subject(code) => write!(f, "subject:{code}"),
             Principal::System => f.write_str("system"),

@@ -75,6 +75,8 @@ words! {
         PlatformPaused = "platform_paused",
         /// A platform gets its packages again.
         PlatformResumed = "platform_resumed",
+        /// A platform reported what it decided about rows.
+        ReceiptsReported = "receipts_reported",
         /// A row that a platform rejected is left as it is.
         RowWaived = "row_waived",
         /// A PostgreSQL role was granted what serving needs.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::path_value::PathValue;
 use crate::{
     app::App,
-    domain::{Failure, words::words},
+    domain::{Actor, Failure, words::words},
     http::{
         authentication::{Authorized, scope},
         input::Json,
@@ -121,6 +121,7 @@ pub async fn handle(
     if own != Some(platform.as_str()) {
         return Err(Failure::not_found("platform_not_found", "There is no such platform of yours.").into());
     }
-    let done = app.take_receipts(&platform, call.package, &call.receipts).await?;
+    let actor = Actor::platform(authorized.caller.client().id);
+    let done = app.take_receipts(&platform, call.package, &call.receipts, &actor).await?;
     Ok(Reply::ok(ReceiptsApplied::from(done)))
 }

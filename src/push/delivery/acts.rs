@@ -16,7 +16,7 @@ use crate::{
     outbox,
     push::{
         PushError,
-        making::{Cause, GradesOf, Made, Scope, UsageOf},
+        making::{Cause, GradesOf, Made, Scope, UsageOf, lock_of},
     },
     store::push::{packages, platforms, rows},
 };
@@ -95,6 +95,7 @@ impl Deliveries {
         let sent = rows::find(&env.db.read("push::row"), platform, record).await.map_err(during())?;
         let Some(row) = sent.into_iter().rev().find(|row| row.state == "rejected") else { return Ok(false) };
         let mut tx = env.db.begin("push::waive").await.map_err(during())?;
+        tx.lock_names(&[lock_of(platform)]).await.map_err(during())?;
         if !rows::waive(&mut tx, platform, record, row.version, reason, env.now()).await.map_err(during())? {
             return Ok(false);
         }

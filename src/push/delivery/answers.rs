@@ -11,6 +11,7 @@ use crate::{
     outbox::{Event, EventBatch},
     push::{
         carrier::{Failed, Fault, RowReceipt, Verdict},
+        making::lock_of,
         platform::Receipts,
     },
     store::{
@@ -145,6 +146,20 @@ impl Deliveries {
         if entries.is_empty() {
             return Ok((0, 0));
         }
+        let mut tx = self.maker.env.db.begin("push::apply").await?;
+        let counts = self.apply_in(&mut tx, platform, entries).await?;
+        tx.commit().await?;
+        count(platform, counts);
+        Ok(counts)
+    }
+
+    /// Applies answers in the caller's transaction.
+    pub(super) async fn apply_in(
+        &self,
+        tx: &mut Tx,
+        platform: &str,
+        entries: &[RowReceipt],
+    ) -> Result<(u64, u64), Failure> {
         let (mut accepted, mut rejected) = (Vec::new(), Vec::new());
         for RowReceipt { record_id, version, verdict } in entries {
             match verdict {
@@ -153,19 +168,13 @@ impl Deliveries {
             }
         }
         let env = &self.maker.env;
-        let mut tx = env.db.begin("push::apply").await?;
+        tx.lock_names(&[lock_of(platform)]).await?;
         // Acceptance first: a receiver that says both has the row.
-        let accepted = rows::accept(&mut tx, platform, Value::from(accepted).to_string(), env.now()).await?;
+        let accepted = rows::accept(tx, platform, Value::from(accepted).to_string(), env.now()).await?;
         let answers = Value::from(rejected).to_string();
-        let rejected = rows::reject(&mut tx, platform, answers.clone(), env.now()).await?;
+        let rejected = rows::reject(tx, platform, answers.clone(), env.now()).await?;
         if rejected > 0 {
-            self.send_as_new(&mut tx, platform, answers).await?;
-        }
-        tx.commit().await?;
-        for (verdict, number) in [("accepted", accepted), ("rejected", rejected)] {
-            let platform = platform.to_owned();
-            metrics::counter!("medcredit_push_answers_total", "platform" => platform, "verdict" => verdict)
-                .increment(number);
+            self.send_as_new(tx, platform, answers).await?;
         }
         Ok((accepted, rejected))
     }
@@ -219,5 +228,14 @@ impl Deliveries {
     fn wait(&self, tries: i64) -> Duration {
         let doubled = u32::try_from(tries.clamp(0, 16)).unwrap_or(16);
         self.timing.receipts.saturating_mul(1 << doubled).min(self.timing.longest_receipts)
+    }
+}
+
+/// Counts answers that were committed.
+pub(super) fn count(platform: &str, (accepted, rejected): (u64, u64)) {
+    for (verdict, number) in [("accepted", accepted), ("rejected", rejected)] {
+        let platform = platform.to_owned();
+        metrics::counter!("medcredit_push_answers_total", "platform" => platform, "verdict" => verdict)
+            .increment(number);
     }
 }

@@ -1,10 +1,11 @@
 //! Receipts that a platform sends of itself, in place of a list that the gateway reads.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::Deliveries;
+use super::{Deliveries, answers::count};
 use crate::{
-    domain::{Failure, FailureKind},
+    domain::{Actor, Failure, FailureKind},
+    ledger::{self, Action, Change},
     push::carrier::read_receipts,
     store::push::packages,
 };
@@ -35,8 +36,15 @@ pub struct Unreadable {
 
 impl Deliveries {
     /// Applies receipts for a package that its platform sends, as those that are read from it: one that repeats another, or is about a
-    /// row that was never sent to it, changes nothing. The platform need not be one that packages are delivered to at present.
-    pub async fn called_back(&self, platform: &str, number: i64, receipts: &[Value]) -> Result<CalledBack, Failure> {
+    /// row that was never sent to it, changes nothing. The platform need not be one that packages are delivered to at present. A call
+    /// that changes something is one entry of the ledger, in the transaction of the change.
+    pub async fn called_back(
+        &self,
+        platform: &str,
+        number: i64,
+        receipts: &[Value],
+        actor: &Actor,
+    ) -> Result<CalledBack, Failure> {
         if receipts.len() > MOST_RECEIPTS {
             let public = format!("A call has at most {MOST_RECEIPTS} receipts: send them in several.");
             return Err(Failure::new(FailureKind::Unprocessable, "too_many_rows", public));
@@ -47,7 +55,15 @@ impl Deliveries {
             Failure::not_found("package_not_found", format!("The platform was never sent a package {number}."))
         })?;
         let (entries, faulty) = read_receipts(receipts);
-        let (accepted, rejected) = self.apply(platform, &entries).await?;
+        let env = &self.maker.env;
+        let mut tx = env.db.begin("push::called_back").await?;
+        let (accepted, rejected) = self.apply_in(&mut tx, platform, &entries).await?;
+        if accepted + rejected > 0 {
+            let detail = json!({ "package": number, "accepted": accepted, "rejected": rejected });
+            ledger::audit(&mut tx, env, actor, Action::ReceiptsReported, Some(platform), Change::of(detail)).await?;
+            tx.commit().await?;
+            count(platform, (accepted, rejected));
+        }
         // Also without anything new: a crash between the two steps is made good by repeating the call.
         let is_closed = package.state == "closed" || self.close(&package.id).await?;
         let unreadable = faulty.into_iter().map(|(position, problem)| Unreadable { position, problem }).collect();

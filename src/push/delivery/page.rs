@@ -13,7 +13,7 @@ use crate::{
         PushError,
         carrier::{Delivery, Failed, PackageHead, Row},
         grades::admission,
-        making::{NotSent, PageBody},
+        making::{NotSent, PageBody, lock_of},
         platform::{Admission, Content, GradeValue, Platform},
     },
     store::{
@@ -186,6 +186,7 @@ impl Deliveries {
         if !now.is_empty() {
             // Committed before anything is sent: after a crash the same rows are withheld, under the same key.
             let mut tx = env.db.begin("push::withhold").await.map_err(during())?;
+            tx.lock_names(&[lock_of(&platform.id)]).await.map_err(during())?;
             rows::withhold(&mut tx, &platform.id, Value::from(now).to_string(), env.now()).await.map_err(during())?;
             tx.commit().await.map_err(during())?;
         }

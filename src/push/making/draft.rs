@@ -33,6 +33,12 @@ const TOPIC: &str = "push.page";
 /// The format of the manifest.
 const FORMAT: &str = "medcredit-package/2";
 
+/// The lock under which the rows that a platform was sent change. Without it, answers and a package that replaces the same rows would
+/// wait for each other's rows on PostgreSQL, and one of them would be ended as a deadlock.
+pub fn lock_of(platform: &str) -> String {
+    format!("push {platform}")
+}
+
 /// The target of a platform's outbox items.
 pub fn target(platform: &str) -> String {
     format!("platform:{platform}")
@@ -192,7 +198,7 @@ impl<'m> Draft<'m> {
         let digest = sha256(digests.concat().as_bytes());
         let lanes = packages::lanes(&env.db.read("push::lanes"), &id).await.map_err(during())?;
         let mut tx = env.db.begin("push::freeze").await.map_err(during())?;
-        tx.lock_names(&[format!("push {platform}")]).await.map_err(during())?;
+        tx.lock_names(&[lock_of(platform)]).await.map_err(during())?;
         let number = packages::next_number(&mut tx, platform).await.map_err(during())?;
         let manifest = self.manifest(number, &digest)?;
         let signature = sign(&*(self.maker.signer)(), manifest.as_bytes()).map_err(PushError::Key)?;

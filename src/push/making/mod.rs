@@ -19,7 +19,7 @@ mod versions;
 use std::sync::Arc;
 
 pub use body::{PageBody, StoredRow};
-pub use draft::target;
+pub use draft::{lock_of, target};
 pub use grades::GradesOf;
 pub use occasions::Occasion;
 pub use plan::{Cause, LeftOutSubject, Made, MadePackage, NotSent, Plan, Scope};

@@ -69,6 +69,13 @@ async fn rows(app: &TestApp, platform: &str) -> Vec<(String, String)> {
     app.store.db.read("test").fetch_all(sql, vec![Arg::Text(platform.into())]).await.unwrap()
 }
 
+/// The number of calls in the ledger.
+async fn entries(app: &TestApp) -> i64 {
+    let sql = "SELECT COUNT(*) FROM ledger_entries WHERE body LIKE '%receipts_reported%'";
+    let (count,): (i64,) = app.store.db.read("test").fetch_one(sql, vec![]).await.unwrap();
+    count
+}
+
 async fn started(store: TestStore) -> TestApp {
     let app = TestApp::start_with(store, PUSH).await;
     deliver(&app).await;
@@ -102,6 +109,7 @@ async fn a_platform_reports_receipts_until_its_package_closes(store: TestStore) 
     assert_eq!((reply.status, &reply.json), (200, &applied(1, 1)));
     let again = send(&app, &sender, some).await;
     assert_eq!((again.status, &again.json), (200, &applied(0, 0)), "repeated, it changes nothing");
+    assert_eq!(entries(&app).await, 1, "and only the call that changed something is an entry");
     let rejected = app.app.deliveries.rejected(PLATFORM).await.unwrap();
     let [row] = rejected.as_slice() else { panic!("{rejected:?}") };
     assert_eq!((&row.record_id, row.reason.as_str(), row.note.as_deref()), (second, "R02", Some("名称不一致")));
