@@ -61,9 +61,9 @@ impl Deliveries {
         if accepted + rejected > 0 {
             let detail = json!({ "package": number, "accepted": accepted, "rejected": rejected });
             ledger::audit(&mut tx, env, actor, Action::ReceiptsReported, Some(platform), Change::of(detail)).await?;
-            tx.commit().await?;
-            count(platform, (accepted, rejected));
         }
+        tx.commit().await?;
+        count(platform, (accepted, rejected));
         // Also without anything new: a crash between the two steps is made good by repeating the call.
         let is_closed = package.state == "closed" || self.close(&package.id).await?;
         let unreadable = faulty.into_iter().map(|(position, problem)| Unreadable { position, problem }).collect();

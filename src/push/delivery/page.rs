@@ -13,7 +13,7 @@ use crate::{
         PushError,
         carrier::{Delivery, Failed, PackageHead, Row},
         grades::admission,
-        making::{NotSent, PageBody, lock_of},
+        making::{NotSent, Occasion, PageBody, lock_of},
         platform::{Admission, Content, GradeValue, Platform},
     },
     store::{
@@ -188,6 +188,11 @@ impl Deliveries {
             let mut tx = env.db.begin("push::withhold").await.map_err(during())?;
             tx.lock_names(&[lock_of(&platform.id)]).await.map_err(during())?;
             rows::withhold(&mut tx, &platform.id, Value::from(now).to_string(), env.now()).await.map_err(during())?;
+            if let Some(run) = package.run_id.as_ref().filter(|_| !is_named) {
+                // Or a file that names the kind again would find the round compared already.
+                let occasion = Occasion::Withheld(run.clone()).to_string();
+                packages::set_made(&mut tx, &platform.id, "grades", &occasion, env.now()).await.map_err(during())?;
+            }
             tx.commit().await.map_err(during())?;
         }
         Ok(withheld)

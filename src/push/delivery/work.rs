@@ -1,6 +1,9 @@
 //! The work of one gateway for one platform: lease it, deliver what is due, give it back.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use tokio::task::JoinSet;
 
@@ -17,6 +20,10 @@ use crate::{
         runs::RunRow,
     },
 };
+
+/// How long after a comparison of a round the file of another gateway may undo it. While gateways are started with a changed file one
+/// after the other, each would withdraw what the other sends, for as long as both run.
+const SETTLES_AFTER: Duration = Duration::from_hours(1);
 
 /// What a pass over a platform did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -257,26 +264,39 @@ impl Deliveries {
         let platform = &*target.platform;
         let withdrawal = Occasion::Withdrawal(run.id.clone());
         let is_withdrawn = self.is_made(&platform.id, "grades", &withdrawal).await?;
-        let occasion = if platform.kinds.contains(&run.kind) {
+        let (occasion, cause) = if platform.kinds.contains(&run.kind) {
             let Some(occasion) = Occasion::of_round(platform, &run.id, self.maker.env.now()) else { return Ok(()) };
-            if is_withdrawn {
+            let withheld = Occasion::Withheld(run.id.clone());
+            if is_withdrawn || self.is_made(&platform.id, "grades", &withheld).await? {
                 // The kind was named, not named, and is named again.
+                if !self.is_settled(&platform.id, &run.id).await? {
+                    return Ok(());
+                }
                 self.forget(&platform.id, &run.id).await?;
             } else if self.is_made(&platform.id, "grades", &occasion).await? {
                 return Ok(());
             }
-            occasion
+            (occasion, Cause::Scheduled)
         } else {
-            if is_withdrawn || platform.grades.is_none() || !self.maker.has_kind(platform, &run.kind).await? {
+            let is_held = platform.grades.is_some() && self.maker.has_kind(platform, &run.kind).await?;
+            if is_withdrawn || !is_held || !self.is_settled(&platform.id, &run.id).await? {
                 return Ok(());
             }
             self.forget(&platform.id, &run.id).await?;
-            withdrawal
+            (withdrawal, Cause::Correction)
         };
         let run = &run.id;
         let of = GradesOf { platform, run, scope: &Scope::All };
-        made.push(self.maker.make_grades(of, Cause::Scheduled, Some(&occasion), actor).await?);
+        made.push(self.maker.make_grades(of, cause, Some(&occasion), actor).await?);
         Ok(())
+    }
+
+    /// Whether what was last decided about a round may be undone because the platform's file is another one.
+    async fn is_settled(&self, platform: &str, run: &str) -> Result<bool, PushError> {
+        let read = self.maker.env.db.read("push::compared_at");
+        let at = packages::compared_at(&read, platform, run).await;
+        let at = at.map_err(PushError::store("reading what the schedules made"))?;
+        Ok(at.is_none_or(|at| self.maker.env.now() >= at.plus(SETTLES_AFTER)))
     }
 
     /// Forgets that a platform was compared with a round, which is then compared again. A crash right after has the same effect.

@@ -18,6 +18,8 @@ pub enum Occasion {
     Day(String, Day),
     /// The platform's file no longer names the kind of a round in force.
     Withdrawal(String),
+    /// Pages with the round waited when the platform's file no longer named its kind: they left without its rows.
+    Withheld(String),
     /// A period of counts is over.
     Period(String),
 }
@@ -29,6 +31,7 @@ impl fmt::Display for Occasion {
             Self::Month(run, month) => write!(f, "{run}@{month}"),
             Self::Day(run, day) => write!(f, "{run}@{day}"),
             Self::Withdrawal(run) => write!(f, "{run}@withdrawn"),
+            Self::Withheld(run) => write!(f, "{run}@withheld"),
             Self::Period(period) => f.write_str(period),
         }
     }

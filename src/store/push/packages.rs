@@ -193,6 +193,9 @@ const WAS_COMPARED: &str = "/* push::was_compared */
             AND (occasion = $2 OR occasion LIKE $2 || '@%')) AS number";
 const MADE: &str = "/* push::made */
     SELECT COUNT(*) AS number FROM push_scheduled WHERE platform = $1 AND dataset = $2 AND occasion = $3";
+const COMPARED_AT: &str = "/* push::compared_at */
+    SELECT COALESCE(MAX(made_at), 0) AS number FROM push_scheduled
+    WHERE platform = $1 AND dataset = 'grades' AND (occasion = $2 OR occasion LIKE $2 || '@%')";
 const HAS_KIND: &str = "/* push::has_kind */
     SELECT COUNT(*) AS number FROM push_packages WHERE platform = $1 AND kind = $2 AND state <> 'building'";
 const COMPARED: &str = "/* push::compared */
@@ -347,6 +350,12 @@ pub async fn has_kind(read: &Read<'_>, platform: &str, kind: &str) -> Result<boo
 pub async fn is_made(read: &Read<'_>, platform: &str, dataset: &str, occasion: &str) -> Result<bool, DbError> {
     let row: NumberRow = read.fetch_one(MADE, args![platform, dataset, occasion]).await?;
     Ok(row.number > 0)
+}
+
+/// When a platform was last compared with a round as a whole, or its file withdrew or withheld the round.
+pub async fn compared_at(read: &Read<'_>, platform: &str, run: &str) -> Result<Option<Timestamp>, DbError> {
+    let row: NumberRow = read.fetch_one(COMPARED_AT, args![platform, run]).await?;
+    Ok((row.number > 0).then(|| Timestamp::from_micros(row.number)))
 }
 
 /// The platforms that were compared with rounds as a whole.

@@ -13,6 +13,8 @@ use crate::{
 
 const CODE: &str = "H33030200011";
 
+const HOUR: std::time::Duration = std::time::Duration::from_hours(1);
+
 both_engines! {
     a_change_to_a_record_that_the_platform_lacks_is_sent_as_a_new_one,
     a_kind_that_the_file_no_longer_names_is_withdrawn_and_comes_back_with_it,
@@ -70,12 +72,17 @@ async fn a_kind_that_the_file_no_longer_names_is_withdrawn_and_comes_back_with_i
     let grades = || city.municipal.shows().keys().filter(|record| record.starts_with("wenzhou")).count();
     let before = u64::try_from(grades()).unwrap();
     assert!(before > 20);
+    assert_eq!(settle(&with_kind(&city, false)).await, [], "another gateway may still have the former file");
+    city.advance(HOUR);
     assert_eq!(settle(&with_kind(&city, false)).await, [(0, 0, before)]);
     assert_eq!(grades(), 0);
     assert_eq!(settle(&with_kind(&city, false)).await, [], "once");
+    assert_eq!(settle(&with_kind(&city, true)).await, [], "the former file undoes nothing that was just done");
+    city.advance(HOUR);
     assert_eq!(settle(&with_kind(&city, true)).await, [(before, 0, 0)]);
     assert_eq!(settle(&with_kind(&city, true)).await, []);
     assert_eq!(u64::try_from(grades()).unwrap(), before);
+    city.advance(HOUR);
     assert_eq!(settle(&with_kind(&city, false)).await, [(0, 0, before)], "and a second time");
     assert_eq!(with_kind(&city, false).reconcile(MUNICIPAL).await.unwrap().different, 0);
     // A platform that never had the kind has nothing to withdraw.
@@ -100,6 +107,11 @@ async fn a_page_that_waits_does_not_leave_once_its_kind_is_not_named(store: Test
     let delivered = now.deliver(MUNICIPAL, &|| false, &|_| {}).await.unwrap();
     assert!(delivered.withheld > 20, "{delivered:?}");
     assert_eq!(city.municipal.shows().keys().filter(|record| record.starts_with("wenzhou")).count(), 0);
+    // Named again before anything was withdrawn: what was withheld is sent after all.
+    now.release().await.unwrap();
+    assert_eq!(settle(&with_kind(&city, true)).await, []);
+    city.advance(HOUR);
+    assert_eq!(settle(&with_kind(&city, true)).await, [(delivered.withheld, 0, 0)]);
     let found = city.bureau.db().read("test");
     let sql = "SELECT COUNT(*) FROM push_rows WHERE platform = $1 AND reason = $2 AND state = 'withheld'";
     let values = vec![
