@@ -27,7 +27,7 @@ use std::{fmt, pin::Pin};
 use super::platform::Operation;
 use crate::{domain::Timestamp, outbox::Receipt};
 
-pub use digest::fields_digest;
+pub use digest::{FieldsDigester, fields_digest};
 pub use failed::{Failed, FailureReason};
 pub use https::CurrentSigner;
 pub use open::{CarrierContext, CarrierRefused, open};
@@ -49,7 +49,7 @@ pub struct Row {
 impl Row {
     /// The digest of the fields, as the receiver's inventory has it.
     pub fn digest(&self) -> String {
-        fields_digest(self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+        FieldsDigester::default().digest(&self.fields)
     }
 }
 
@@ -92,7 +92,13 @@ impl Delivery<'_> {
             let why = format!("package {number} has the pages 1 to {pages}, and no page {}", self.page);
             return Err(Failed::permanent(FailureReason::Page, why));
         }
+        let mut checked: Vec<String> = Vec::new();
         for row in self.rows {
+            // Almost always the names of the row before.
+            if row.fields.iter().map(|(name, _)| name).eq(&checked) {
+                continue;
+            }
+            checked = row.fields.iter().map(|(name, _)| name.clone()).collect();
             for (at, (name, _)) in row.fields.iter().enumerate() {
                 if row.fields[..at].iter().any(|(other, _)| other == name) {
                     let why = format!("record {} has the field {name} twice", row.record_id);

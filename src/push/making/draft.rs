@@ -14,7 +14,7 @@ use crate::{
     outbox,
     push::{
         PushError,
-        carrier::fields_digest,
+        carrier::FieldsDigester,
         detached::sign,
         manifest::sha256,
         platform::{Operation, Platform},
@@ -112,11 +112,12 @@ impl<'m> Draft<'m> {
     async fn store(&mut self, lane: usize, rows: Vec<NewRow>) -> Result<(), PushError> {
         let during = || PushError::store("storing a page");
         let (id, platform) = (self.id.to_string(), self.platform.id.as_str());
+        let mut digester = FieldsDigester::default();
         let stored: Vec<_> = rows
             .iter()
             .map(|row| {
                 let NewRow { record_id, version, operation, code, fields, content } = row;
-                let digest = fields_digest(fields.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+                let digest = digester.digest(fields);
                 json!([record_id, version, code, operation.as_str(), content, digest])
             })
             .collect();

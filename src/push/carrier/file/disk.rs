@@ -75,10 +75,12 @@ pub(super) fn disk_failed(error: &io::Error, doing: &str, path: &Path) -> Failed
     Failed::passing(reason, format!("{doing} {}: {error}; {then}", path.display()))
 }
 
-/// Writes a file under a temporary name. A leftover of that name is replaced.
-pub(super) fn write_new(path: &Path, bytes: &[u8], faults: &DiskFaults) -> io::Result<()> {
+/// Writes a file of two pieces under a temporary name. A leftover of that name is replaced.
+pub(super) fn write_new(path: &Path, pieces: [&[u8]; 2], faults: &DiskFaults) -> io::Result<()> {
     let mut file = create(path)?;
-    let (half, rest) = bytes.split_at(bytes.len() / 2);
+    let [first, second] = pieces;
+    file.write_all(first)?;
+    let (half, rest) = second.split_at(second.len() / 2);
     file.write_all(half)?;
     faults.at(DiskStep::HalfWritten)?;
     file.write_all(rest)?;

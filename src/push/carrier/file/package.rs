@@ -127,18 +127,18 @@ impl<'a> PackageFiles<'a> {
         let failed = |error: &io::Error| disk_failed(error, "writing", &path);
         let before = read(&path).map_err(|error| failed(&error))?;
         // A damaged page is written again.
-        if let Some(before) = before.as_deref().and_then(Part::read) {
+        if let Some(before) = before.and_then(Part::read) {
             return if before == *part { Ok(()) } else { Err(self.other_page(page)) };
         }
-        let bytes = part.to_bytes().map_err(|error| failed(&error.into()))?;
-        self.put(&path, &bytes).map_err(|error| failed(&error))
+        let line = part.line().map_err(|error| failed(&error.into()))?;
+        self.put(&path, [&line, &part.body]).map_err(|error| failed(&error))
     }
 
     /// Writes a file under a temporary name, and renames it.
-    fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn put(&self, path: &Path, pieces: [&[u8]; 2]) -> io::Result<()> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let new = self.names.work().join(format!("{name}.new"));
-        write_new(&new, bytes, self.faults)?;
+        write_new(&new, pieces, self.faults)?;
         rename(&new, path, self.faults)
     }
 
@@ -147,7 +147,7 @@ impl<'a> PackageFiles<'a> {
         let failed = |error: io::Error| disk_failed(&error, "writing", path);
         let bytes = bytes.map_err(|error| failed(error.into()))?;
         match read(path).map_err(failed)? {
-            None => self.put(path, &bytes).map_err(failed),
+            None => self.put(path, [&[], &bytes]).map_err(failed),
             Some(before) if before == bytes => Ok(()),
             Some(_) => Err(conflict(path)),
         }
@@ -216,7 +216,7 @@ impl<'a> PackageFiles<'a> {
     fn part(&self, page: u32) -> Result<Option<Part>, Failed> {
         let path = self.names.part_path(page);
         let bytes = read(&path).map_err(|error| disk_failed(&error, "reading", &path))?;
-        let part = bytes.as_deref().and_then(Part::read);
+        let part = bytes.and_then(Part::read);
         if part.is_none() {
             remove(&path).map_err(|error| disk_failed(&error, "removing", &path))?;
         }

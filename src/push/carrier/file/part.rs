@@ -27,20 +27,18 @@ impl Part {
         Self { head: PartHead { rows, columns, sha256: sha256(&body) }, body }
     }
 
-    /// The bytes of the file.
-    pub(super) fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
-        let mut bytes = serde_json::to_vec(&self.head)?;
-        bytes.reserve_exact(self.body.len() + 1);
-        bytes.push(b'\n');
-        bytes.extend_from_slice(&self.body);
-        Ok(bytes)
+    /// The first line of the file.
+    pub(super) fn line(&self) -> serde_json::Result<Vec<u8>> {
+        let mut line = serde_json::to_vec(&self.head)?;
+        line.push(b'\n');
+        Ok(line)
     }
 
     /// Reads a page, and compares its digest: none if it was damaged.
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn read(mut bytes: Vec<u8>) -> Option<Self> {
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
-        let head: PartHead = serde_json::from_slice(&bytes[..end]).ok()?;
-        let body = bytes[end + 1..].to_vec();
-        (sha256(&body) == head.sha256).then_some(Self { head, body })
+        let head: PartHead = serde_json::from_slice(bytes.get(..end)?).ok()?;
+        bytes.drain(..=end);
+        (sha256(&bytes) == head.sha256).then_some(Self { head, body: bytes })
     }
 }

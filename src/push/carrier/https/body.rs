@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::super::{Delivery, Failed, FailureReason, PackageHead, json::JsonRow};
+use super::super::{Delivery, Failed, FailureReason, PackageHead, json::JsonRows};
 use crate::domain::Timestamp;
 
 #[derive(Serialize)]
-struct PageBody<'a> {
+struct PageHead<'a> {
     platform: &'a str,
     package: i64,
     dataset: &'a str,
@@ -16,13 +16,12 @@ struct PageBody<'a> {
     rows_in_package: u64,
     page: u32,
     pages: u32,
-    rows: Vec<JsonRow<'a>>,
 }
 
 /// The body of a page: the same bytes in every attempt.
 pub(super) fn page_body(of: &Delivery<'_>) -> Result<Vec<u8>, Failed> {
     let PackageHead { platform, number, dataset, period, digest, made_at, rows, pages } = of.package;
-    let body = PageBody {
+    let head = PageHead {
         platform,
         package: *number,
         dataset,
@@ -32,9 +31,25 @@ pub(super) fn page_body(of: &Delivery<'_>) -> Result<Vec<u8>, Failed> {
         rows_in_package: *rows,
         page: of.page,
         pages: *pages,
-        rows: of.rows.iter().map(JsonRow::from).collect(),
     };
-    serde_json::to_vec(&body).map_err(|error| {
+    let mut body = serde_json::to_string(&head).map_err(|error| {
         Failed::permanent(FailureReason::Page, format!("page {} of package {number}: {error}", of.page))
-    })
+    })?;
+    // The rows are the last member of the object.
+    body.pop();
+    body.push_str(",\"rows\":[");
+    let mut writer = JsonRows::default();
+    for (at, row) in of.rows.iter().enumerate() {
+        if at > 0 {
+            body.push(',');
+        }
+        let before = body.len();
+        writer.write_row(row, &mut body);
+        if at == 0 {
+            // Rows are of about the same length: the body grows once.
+            body.reserve((body.len() - before) * of.rows.len() / 10 * 11);
+        }
+    }
+    body.push_str("]}");
+    Ok(body.into_bytes())
 }

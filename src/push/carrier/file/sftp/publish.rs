@@ -72,7 +72,7 @@ impl Remote {
 /// Records a step in the directory of unfinished files.
 fn record(names: &FileNames, path: &Path, faults: &DiskFaults) -> Result<(), Failed> {
     let new = names.work().join("record.new");
-    let written = write_new(&new, b"", faults).and_then(|()| rename(&new, path, faults));
+    let written = write_new(&new, [b"", b""], faults).and_then(|()| rename(&new, path, faults));
     written.map_err(|error| disk_failed(&error, "writing", path))
 }
 
