@@ -63,8 +63,8 @@ const INSERT_VOIDS: &str = "/* staging::insert_voids */
     FROM json_rows($1) WHERE true ON CONFLICT DO NOTHING";
 
 const EXISTING_SUBJECTS: &str = "/* staging::existing_subjects */
-    SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
-    JOIN bulk.staged_subjects s ON s.import_seq = $2 AND s.line = CAST(value->>0 AS BIGINT)";
+    WITH given AS MATERIALIZED (SELECT CAST($2 AS BIGINT) AS import_seq, CAST(value->>0 AS BIGINT) AS line FROM json_rows($1))
+    SELECT g.line FROM given g JOIN bulk.staged_subjects s ON s.import_seq = g.import_seq AND s.line = g.line";
 const EXISTING_AFFILIATIONS: &str = "/* staging::existing_affiliations */
     SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
     JOIN bulk.affiliations a ON a.person_code = value->>1 AND a.institution_code = value->>2 AND a.import_seq = $2

@@ -159,8 +159,10 @@ const PAGE_DIGESTS: &str = "/* push::page_digests */
     SELECT digest FROM push_pages WHERE package_id = $1 ORDER BY page";
 const LANES: &str = "/* push::lanes */ SELECT page, lane FROM push_pages WHERE package_id = $1 ORDER BY page";
 const SET_ITEMS: &str = "/* push::set_items */
-    UPDATE push_pages SET item_id = value->>1 FROM json_rows($1)
-    WHERE package_id = CAST($2 AS TEXT) AND page = CAST(value->>0 AS BIGINT)";
+    WITH given AS MATERIALIZED (SELECT CAST($2 AS TEXT) AS package_id, CAST(value->>0 AS BIGINT) AS page,
+                                       value->>1 AS item_id FROM json_rows($1))
+    UPDATE push_pages SET item_id = g.item_id FROM given g
+    WHERE push_pages.package_id = g.package_id AND push_pages.page = g.page";
 const FREEZE: &str = "/* push::freeze */
     UPDATE push_packages SET state = 'open', number = $2, row_count = $3, page_count = $4, digest = $5, manifest = $6,
         signature = $7 WHERE id = $1 AND state = 'building'";

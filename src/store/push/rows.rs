@@ -83,11 +83,14 @@ const INSERT: &str = "/* push::insert_rows */
     INSERT INTO push_rows (platform, record_id, version, package_id, page, code, operation, content, digest, state)
     SELECT CAST($2 AS TEXT), value->>0, CAST(value->>1 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS BIGINT), value->>2,
            value->>3, value->>4, value->>5, 'open' FROM json_rows($1)";
-const SENT: &str = select!(
-    "sent",
-    "FROM json_rows($1) JOIN push_rows r ON r.platform = CAST($2 AS TEXT) AND r.record_id = value->>0
-     ORDER BY r.record_id, r.version"
-);
+// Here and in all that compare rows with a list: the list as a table of its own, with the platform, so that each of its rows is looked
+// up. SQLite would otherwise read all rows of the platform, and the list again for each of them.
+const SENT: &str = "/* push::sent */
+    WITH given AS MATERIALIZED (SELECT CAST($2 AS TEXT) AS platform, value->>0 AS record_id FROM json_rows($1))
+    SELECT r.platform, r.record_id, r.version, r.package_id, r.page, r.code, r.operation, r.content, r.digest,
+           r.state, r.reason, r.note, r.decided_at
+    FROM given g JOIN push_rows r ON r.platform = g.platform AND r.record_id = g.record_id
+    ORDER BY r.record_id, r.version";
 const OF_SUBJECT: &str =
     select!("of_subject", "FROM push_rows r WHERE r.code = $1 ORDER BY r.platform, r.record_id, r.version");
 const OF_PAGE: &str =
@@ -114,15 +117,21 @@ const OF_OTHER_RUNS: &str = select!(
 );
 // Accepted is final; a receiver may accept what it rejected before, as long as nobody resolved or waived it.
 const ACCEPT: &str = "/* push::accept */
-    UPDATE push_rows SET state = 'accepted', reason = NULL, note = NULL, decided_at = $3 FROM json_rows($1)
-    WHERE platform = CAST($2 AS TEXT) AND record_id = value->>0 AND version = CAST(value->>1 AS BIGINT)
+    WITH given AS MATERIALIZED (SELECT CAST($2 AS TEXT) AS platform, value->>0 AS record_id,
+                                       CAST(value->>1 AS BIGINT) AS version FROM json_rows($1))
+    UPDATE push_rows SET state = 'accepted', reason = NULL, note = NULL, decided_at = $3 FROM given g
+    WHERE push_rows.platform = g.platform AND push_rows.record_id = g.record_id AND push_rows.version = g.version
       AND state IN ('open', 'rejected', 'recalled')";
 // A withdrawal of what the platform does not have has its effect already: nobody need act on it.
 const REJECT: &str = "/* push::reject */
+    WITH given AS MATERIALIZED (SELECT CAST($2 AS TEXT) AS platform, value->>0 AS record_id,
+                                       CAST(value->>1 AS BIGINT) AS version, value->>2 AS reason, value->>3 AS note
+                                FROM json_rows($1))
     UPDATE push_rows SET
         state = CASE WHEN state = 'recalled' THEN 'withheld'
-                     WHEN operation = 'D' AND value->>2 = 'R13' THEN 'resolved' ELSE 'rejected' END, reason = value->>2, note = value->>3, decided_at = $3 FROM json_rows($1)
-    WHERE platform = CAST($2 AS TEXT) AND record_id = value->>0 AND version = CAST(value->>1 AS BIGINT)
+                     WHEN operation = 'D' AND g.reason = 'R13' THEN 'resolved' ELSE 'rejected' END,
+        reason = g.reason, note = g.note, decided_at = $3 FROM given g
+    WHERE push_rows.platform = g.platform AND push_rows.record_id = g.record_id AND push_rows.version = g.version
       AND state IN ('open', 'recalled')";
 // A later version settles what was wrong with the earlier one.
 const RESOLVE_FORMER: &str = "/* push::resolve_former */
@@ -131,9 +140,12 @@ const RESOLVE_FORMER: &str = "/* push::resolve_former */
       AND EXISTS (SELECT 1 FROM push_rows n WHERE n.platform = push_rows.platform AND n.record_id = push_rows.record_id
                   AND n.package_id = $1 AND n.version > push_rows.version)";
 const WITHHOLD: &str = "/* push::withhold */
-    UPDATE push_rows SET state = value->>3, reason = value->>2, decided_at = $3 FROM json_rows($1)
-    WHERE platform = CAST($2 AS TEXT) AND record_id = value->>0 AND version = CAST(value->>1 AS BIGINT)
-      AND state = 'open'";
+    WITH given AS MATERIALIZED (SELECT CAST($2 AS TEXT) AS platform, value->>0 AS record_id,
+                                       CAST(value->>1 AS BIGINT) AS version, value->>2 AS reason, value->>3 AS state
+                                FROM json_rows($1))
+    UPDATE push_rows SET state = g.state, reason = g.reason, decided_at = $3 FROM given g
+    WHERE push_rows.platform = g.platform AND push_rows.record_id = g.record_id AND push_rows.version = g.version
+      AND push_rows.state = 'open'";
 const WAIVE: &str = "/* push::waive */
     UPDATE push_rows SET state = 'waived', note = $4, decided_at = $5
     WHERE platform = $1 AND record_id = $2 AND version = $3 AND state = 'rejected'";
@@ -264,4 +276,35 @@ pub async fn unsettled(read: &Read<'_>, platform: &str) -> Result<UnsettledRows,
 /// The runs of which a platform was sent results of some subjects, a JSON array of arrays.
 pub async fn runs_of(read: &Read<'_>, platform: &str, codes: String) -> Result<Vec<HeldRunRow>, DbError> {
     read.fetch_all(RUNS_OF, args![codes, platform]).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{SystemClock, clock::Clock as _},
+        store::{Db, migrations},
+    };
+
+    record! { struct PlanRow { detail: String } }
+
+    /// A platform may have millions of rows: those of a list are looked up by their key, and the others not read.
+    #[tokio::test]
+    async fn rows_of_a_list_are_looked_up_by_their_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let db = Db::open_sqlite(directory.path()).await.unwrap();
+        migrations::migrate(&db, &SystemClock).await.unwrap();
+        let now = SystemClock.now();
+        for (sql, values) in [
+            (SENT, args!["[]", "p"]),
+            (ACCEPT, args!["[]", "p", now]),
+            (REJECT, args!["[]", "p", now]),
+            (WITHHOLD, args!["[]", "p", now]),
+        ] {
+            let explain: &'static str = Box::leak(format!("EXPLAIN QUERY PLAN {sql}").into_boxed_str());
+            let plan: Vec<PlanRow> = db.read("test").fetch_all(explain, values).await.unwrap();
+            let search = plan.iter().find(|row| row.detail.starts_with("SEARCH")).unwrap();
+            assert!(search.detail.contains("record_id=?"), "{sql}: {}", search.detail);
+        }
+    }
 }
