@@ -104,12 +104,7 @@ async fn insert_plainly(connection: &mut PgConnection, rows: &[Row]) -> Result<D
 pub(crate) async fn measure(site: &Site) -> Result<Pair> {
     let clock = SystemClock;
     let carrier = carrier(site)?;
-    let mut rows = rows::all();
-    for row in &mut rows {
-        for (name, _) in &mut row.fields {
-            *name = name.to_lowercase();
-        }
-    }
+    let rows = rows::rows_named(&rows::FIELDS.map(|name| name.to_lowercase().into()));
     let url = std::fs::read_to_string(site.folder.join("url"))?;
     let mut plain = PgConnection::connect(&url).await?;
     let mut pair = Pair::new(

@@ -14,7 +14,7 @@ use medcredit::{
 use super::{Pair, ROUNDS, Site, rows};
 
 /// The rows of a page, as the gateway makes them for files.
-const PAGE_ROWS: usize = 5_000;
+const PAGE_ROWS: usize = 10_000;
 
 /// Delivers all pages of a package. Returns how long that took.
 async fn deliver(drop: &FileDrop, number: i64, rows: &[Row]) -> Result<Duration> {
@@ -45,7 +45,7 @@ fn write_plainly(path: &Path, rows: &[Row]) -> Result<Duration> {
 pub(crate) async fn measure(site: &Site) -> Result<Pair> {
     let rows = rows::all();
     let mut pair =
-        Pair::new("files, CSV, pages of 5,000 rows", "the same rows by the CSV library, one file, synced", 0.7);
+        Pair::new("files, CSV, pages of 10,000 rows", "the same rows by the CSV library, one file, synced", 0.7);
     for round in 0..=ROUNDS {
         let folder = site.folder.join(format!("files-{round}"));
         std::fs::create_dir(&folder)?;

@@ -53,7 +53,7 @@ fn body(head: &PackageHead, page: u32, rows: &[Row]) -> Result<Vec<u8>> {
         .iter()
         .map(|row| {
             let fields: serde_json::Map<_, _> =
-                row.fields.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+                row.fields.iter().map(|(name, value)| (name.to_string(), value.as_str().into())).collect();
             json!({ "record_id": row.record_id, "version": row.version, "operation": row.operation.as_str(),
                     "fields": fields })
         })

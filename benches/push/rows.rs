@@ -1,5 +1,7 @@
 //! The rows of a package: the fields of a municipal platform, as they are for a city's institutions.
 
+use std::sync::Arc;
+
 use medcredit::{
     domain::{Clock, SystemClock},
     push::{
@@ -40,7 +42,7 @@ pub(crate) const FIELDS: [&str; 24] = [
     "remark",
 ];
 
-fn row(number: usize) -> Row {
+fn row(number: usize, names: &[Arc<str>]) -> Row {
     let (record, code) = (format!("wenzhou-951:2025-H2:H3303{number:07}"), format!("H3303{number:07}"));
     let name = format!("温州市合成第{number}医院");
     let points = format!("{}.{:03}", 60 + number % 40, number % 1000);
@@ -70,13 +72,18 @@ fn row(number: usize) -> Row {
         "0",
         "",
     ];
-    let fields = FIELDS.iter().zip(values).map(|(name, value)| ((*name).to_owned(), value.to_owned())).collect();
+    let fields = names.iter().cloned().zip(values.map(str::to_owned)).collect();
     Row { record_id: record, version: 1, operation: Operation::Insert, fields }
+}
+
+/// All rows of a package, with these names.
+pub(crate) fn rows_named(names: &[Arc<str>]) -> Vec<Row> {
+    (0..ALL).map(|number| row(number, names)).collect()
 }
 
 /// All rows of a package.
 pub(crate) fn all() -> Vec<Row> {
-    (0..ALL).map(row).collect()
+    rows_named(&FIELDS.map(Into::into))
 }
 
 /// The head of a package with a number, in pages of so many rows.

@@ -1,6 +1,6 @@
 //! A row as JSON: in pages over HTTPS, and in NDJSON files.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use super::Row;
 use crate::domain::canonical::write_canonical_string;
@@ -8,7 +8,7 @@ use crate::domain::canonical::write_canonical_string;
 /// Writes rows as objects, with their fields in their order. Most rows have the same names: they are escaped once for all of them.
 #[derive(Debug, Default)]
 pub(super) struct JsonRows {
-    names: Vec<String>,
+    names: Vec<Arc<str>>,
     /// Each name as a member of the object, with what separates it from the one before.
     members: Vec<String>,
 }
@@ -26,7 +26,7 @@ impl JsonRows {
 
     /// Appends the fields of a row alone.
     pub(super) fn write_fields(&mut self, row: &Row, out: &mut String) {
-        if !row.fields.iter().map(|(name, _)| name).eq(&self.names) {
+        if !row.has_names(&self.names) {
             self.names = row.fields.iter().map(|(name, _)| name.clone()).collect();
             self.members = self.names.iter().enumerate().map(member).collect();
         }
@@ -39,7 +39,7 @@ impl JsonRows {
     }
 }
 
-fn member((at, name): (usize, &String)) -> String {
+fn member((at, name): (usize, &Arc<str>)) -> String {
     let mut text = if at == 0 { "{".to_owned() } else { ",".to_owned() };
     write_canonical_string(name, &mut text);
     text.push(':');
@@ -62,10 +62,11 @@ mod tests {
         ) {
             let mut writer = JsonRows::default();
             for (record_id, version, fields) in rows {
+                let fields = fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
                 let row = Row { record_id, version, operation: Operation::Update, fields };
                 let mut text = String::new();
                 writer.write_row(&row, &mut text);
-                let members = row.fields.iter().map(|(name, value)| format!("{}:{}", json!(name), json!(value)));
+                let members = row.fields.iter().map(|(name, value)| format!("{}:{}", json!(**name), json!(value)));
                 let fields = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
                 let expected = format!(
                     "{{\"record_id\":{},\"version\":{version},\"operation\":\"U\",\"fields\":{fields}}}", json!(row.record_id)

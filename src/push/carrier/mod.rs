@@ -22,7 +22,7 @@ mod open;
 mod reason;
 mod verdict;
 
-use std::{fmt, pin::Pin};
+use std::{fmt, pin::Pin, sync::Arc};
 
 use super::platform::Operation;
 use crate::{domain::Timestamp, outbox::Receipt};
@@ -42,11 +42,17 @@ pub struct Row {
     /// The version of the record, from 1. The receiver ignores a version that is lower than the one it has.
     pub version: i64,
     pub operation: Operation,
-    /// The fields in the receiver's own names and order, rendered.
-    pub fields: Vec<(String, String)>,
+    /// The fields in the receiver's own names and order, rendered. Rows of a page share their names.
+    pub fields: Vec<(Arc<str>, String)>,
 }
 
 impl Row {
+    /// Whether its fields have these names. They mostly are the very same, which is seen without reading them.
+    pub(super) fn has_names(&self, names: &[Arc<str>]) -> bool {
+        let is_same = |((name, _), other): (&(Arc<str>, String), &Arc<str>)| Arc::ptr_eq(name, other) || name == other;
+        self.fields.len() == names.len() && self.fields.iter().zip(names).all(is_same)
+    }
+
     /// The digest of the fields, as the receiver's inventory has it.
     pub fn digest(&self) -> String {
         FieldsDigester::default().digest(&self.fields)
@@ -92,10 +98,10 @@ impl Delivery<'_> {
             let why = format!("package {number} has the pages 1 to {pages}, and no page {}", self.page);
             return Err(Failed::permanent(FailureReason::Page, why));
         }
-        let mut checked: Vec<String> = Vec::new();
+        let mut checked: Vec<Arc<str>> = Vec::new();
         for row in self.rows {
             // Almost always the names of the row before.
-            if row.fields.iter().map(|(name, _)| name).eq(&checked) {
+            if row.has_names(&checked) {
                 continue;
             }
             checked = row.fields.iter().map(|(name, _)| name.clone()).collect();

@@ -206,7 +206,7 @@ fn named(platform: &Platform, rows: &[Row]) -> BTreeSet<String> {
         .filter(|field| matches!(field.content, Content::Value(GradeValue::Name | GradeValue::Uscc)))
         .map(|field| field.name.as_str())
         .collect();
-    let has_one = |row: &&Row| row.fields.iter().any(|(name, text)| !text.is_empty() && naming.contains(name.as_str()));
+    let has_one = |row: &&Row| row.fields.iter().any(|(name, text)| !text.is_empty() && naming.contains(&**name));
     rows.iter().filter(has_one).map(|row| row.record_id.clone()).collect()
 }
 

@@ -1,5 +1,7 @@
 //! The body of a page in the store: field names once, then the rows.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::push::{carrier::Row, platform::Operation};
@@ -19,7 +21,7 @@ pub struct PageBody {
 impl PageBody {
     /// The rows as a carrier takes them.
     pub fn into_rows(self) -> Vec<Row> {
-        let names = self.names;
+        let names: Vec<Arc<str>> = self.names.into_iter().map(Into::into).collect();
         let rows = self.rows.into_iter().map(|StoredRow(record_id, version, operation, values)| {
             let fields = names.iter().cloned().zip(values).collect();
             Row { record_id, version, operation, fields }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The rows of a page of a file: pages are files of our own until all are there.
-const FILE_PAGE_ROWS: u32 = 5_000;
+const FILE_PAGE_ROWS: u32 = 10_000;
 /// The most characters of a part of a file name.
 const LONGEST_PART: usize = 64;
 

@@ -100,10 +100,10 @@ async fn an_objection_withdraws_or_marks_and_its_decision_restores(store: TestSt
     let record = city.record(CODE);
     let public = city.public.row(&record).unwrap();
     assert_eq!((public.version, public.operation), (2, Operation::Delete), "it leaves objections out");
-    let operation = public.fields.iter().find(|(name, _)| name == "PJ_CZ").unwrap();
+    let operation = public.fields.iter().find(|(name, _)| &**name == "PJ_CZ").unwrap();
     assert_eq!(operation.1, "3", "the platform's own code");
     let municipal = city.municipal.row(&record).unwrap();
-    let remark = municipal.fields.iter().find(|(name, _)| name == "remark").unwrap();
+    let remark = municipal.fields.iter().find(|(name, _)| &**name == "remark").unwrap();
     assert_eq!((municipal.operation, remark.1.as_str()), (Operation::Update, "异议处理中"), "it marks them");
     decide(&city, &id).await;
     city.settle().await;
@@ -191,7 +191,7 @@ async fn a_name_that_became_a_natural_persons_does_not_leave(store: TestStore) {
     changed(&city).await;
     city.settle().await;
     let row = city.municipal.row(&city.record(CODE)).unwrap();
-    let field = |name: &str| row.fields.iter().find(|(other, _)| other == name).unwrap().1.as_str();
+    let field = |name: &str| row.fields.iter().find(|(other, _)| &**other == name).unwrap().1.as_str();
     assert_eq!((field("subjectName"), field("creditCode"), row.version), ("", "", 2), "its code and grade alone");
 }
 

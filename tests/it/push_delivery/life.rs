@@ -36,7 +36,7 @@ async fn a_round_is_delivered_once_and_its_package_closes(store: TestStore) {
     assert!(state.packages.iter().all(|package| package.state == "closed" && package.accepted == package.rows));
     assert_eq!(state.sent, state.accepted);
     let row = city.municipal.row(&city.record("H33030200011")).unwrap();
-    let field = |name: &str| row.fields.iter().find(|(other, _)| other == name).unwrap().1.as_str();
+    let field = |name: &str| row.fields.iter().find(|(other, _)| &**other == name).unwrap().1.as_str();
     assert_eq!(
         (row.version, row.operation, field("recordVersion"), field("operateType")),
         (1, Operation::Insert, "1", "I")
@@ -87,7 +87,7 @@ async fn a_plan_stores_nothing_and_says_who_is_left_out(store: TestStore) {
 async fn a_rejected_row_is_corrected_sent_again_or_waived(store: TestStore) {
     let city = City::with(store).await;
     city.public.rejects(Some(|row| {
-        let name = &row.fields.iter().find(|(name, _)| name == "PJ_XDR_MC").unwrap().1;
+        let name = &row.fields.iter().find(|(name, _)| &**name == "PJ_XDR_MC").unwrap().1;
         let number: u32 = row.record_id[row.record_id.len() - 2..].parse().unwrap();
         (name == "synthetic" && number < 3).then_some(RejectReason::SubjectUnknown)
     }));
@@ -180,7 +180,7 @@ async fn counts_of_use_are_sent_when_their_period_is_over(store: TestStore) {
     city.settle().await;
     let record = "usage:2026-03:medical_institution";
     let row = city.municipal.row(record).unwrap();
-    let field = |name: &str| row.fields.iter().find(|(other, _)| other == name).unwrap().1.clone();
+    let field = |name: &str| row.fields.iter().find(|(other, _)| &**other == name).unwrap().1.clone();
     assert_eq!((field("period"), field("consentsGranted")), ("2026-03".into(), "0".into()));
     assert_eq!(city.municipal.row("usage:2026-04:medical_institution"), None);
     city.advance(std::time::Duration::from_hours(24 * 30));

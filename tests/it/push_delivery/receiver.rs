@@ -119,7 +119,7 @@ fn take(request: &Received, platform: &TestPlatform) {
                 .as_object()
                 .unwrap()
                 .iter()
-                .map(|(name, value)| (name.clone(), text(value)))
+                .map(|(name, value)| (name.as_str().into(), text(value)))
                 .collect(),
         })
         .collect();

@@ -1,6 +1,6 @@
 //! A page as rows of a table.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use super::{
     super::{Delivery, Failed, FailureReason, FieldsDigester, PackageHead, Row},
@@ -36,12 +36,14 @@ pub(super) fn page_batch<'a>(
     of: &Delivery<'a>,
     now: Timestamp,
 ) -> Result<PageBatch<'a>, Failed> {
+    let mut known: Vec<Arc<str>> = Vec::new();
     for row in of.rows {
-        // As the gateway makes them.
-        if row.fields.iter().map(|(name, _)| name.as_str()).eq(table.fields.iter().map(Identifier::as_str)) {
+        // Almost always the names of the row before.
+        if row.has_names(&known) {
             continue;
         }
-        let unknown = row.fields.iter().find(|(name, _)| !table.fields.iter().any(|column| column.as_str() == name));
+        known = row.fields.iter().map(|(name, _)| name.clone()).collect();
+        let unknown = row.fields.iter().find(|(name, _)| !table.fields.iter().any(|column| column.as_str() == &**name));
         if let Some((name, _)) = unknown {
             let why = format!("record {} has the field {name:?}, which has no column", row.record_id);
             return Err(Failed::permanent(FailureReason::Field, why));
@@ -153,7 +155,7 @@ impl PageBatch<'_> {
 /// The value of a field; an empty one is absent.
 fn field<'a>(row: &'a Row, at: usize, column: &Identifier) -> Option<&'a str> {
     // The fields of a row are those of the table, in their order: the search is for rows that lack some.
-    let in_order = row.fields.get(at).filter(|(name, _)| name == column.as_str());
-    let found = in_order.or_else(|| row.fields.iter().find(|(name, _)| name == column.as_str()));
+    let in_order = row.fields.get(at).filter(|(name, _)| &**name == column.as_str());
+    let found = in_order.or_else(|| row.fields.iter().find(|(name, _)| &**name == column.as_str()));
     found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
 }

@@ -62,6 +62,6 @@ pub(super) fn manifest(
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Closed {
     pub(super) written: Written,
-    /// The digests of the pages.
+    /// The fingerprints of the pages.
     pub(super) pages: Vec<String>,
 }

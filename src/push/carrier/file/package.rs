@@ -63,7 +63,7 @@ impl<'a> PackageFiles<'a> {
     pub(super) fn deliver(&self, page: u32, part: &Part) -> Result<Receipt, Failed> {
         if let Some(closed) = self.closed()? {
             let index = usize::try_from(page).ok().and_then(|page| page.checked_sub(1));
-            let same = index.and_then(|at| closed.pages.get(at)) == Some(&part.head.sha256);
+            let same = index.and_then(|at| closed.pages.get(at)) == Some(&part.head.fingerprint);
             // What a killed attempt has left.
             self.remove_parts()?;
             return if same { Ok(self.receipt(Some(&closed.written))) } else { Err(self.other_page(page)) };
@@ -165,12 +165,12 @@ impl<'a> PackageFiles<'a> {
         Ok(Some(closed.written))
     }
 
-    /// Step 2: joins the pages to the data file. Returns their digests, too.
+    /// Step 2: joins the pages to the data file. Returns their fingerprints, too.
     fn write_data(&self) -> Result<Option<(Written, Vec<String>)>, Failed> {
         let (new, path) = (self.names.data_new(), self.names.data_path());
         let failed = |error: io::Error| disk_failed(&error, "writing", &new);
         let mut out = Digesting { file: create(&new).map_err(failed)?, context: Context::new(&SHA256), bytes: 0 };
-        let (mut rows, mut digests, mut columns) = (0, Vec::new(), None);
+        let (mut rows, mut fingerprints, mut columns) = (0, Vec::new(), None);
         for page in 1..=self.head.pages {
             let Some(part) = self.part(page)? else { return Ok(None) };
             if part.head.rows > 0 && columns.is_none() {
@@ -186,7 +186,7 @@ impl<'a> PackageFiles<'a> {
                 self.faults.at(DiskStep::HalfWritten).map_err(failed)?;
             }
             rows += part.head.rows;
-            digests.push(part.head.sha256);
+            fingerprints.push(part.head.fingerprint);
         }
         if columns.is_none() {
             out.write_all(&header(self.target, self.head, &[])?).map_err(failed)?;
@@ -209,7 +209,7 @@ impl<'a> PackageFiles<'a> {
                 return Err(conflict(&path));
             }
         }
-        Ok(Some((written, digests)))
+        Ok(Some((written, fingerprints)))
     }
 
     /// Reads a page. A damaged one is removed, so that it counts as missing.

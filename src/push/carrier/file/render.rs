@@ -63,7 +63,7 @@ fn encoded(text: &str, encoding: Encoding) -> Option<Vec<u8>> {
 fn lacking(rows: &[Row], encoding: Encoding) -> Failed {
     let name = encoding.registered();
     let fields = rows.iter().flat_map(|row| row.fields.iter().map(move |(field, value)| (row, field, value)));
-    let mut texts = fields.flat_map(|(row, field, value)| [(row, field, field), (row, field, value)]);
+    let mut texts = fields.flat_map(|(row, field, value)| [(row, field, &**field), (row, field, value.as_str())]);
     let found = texts.find(|(_, _, text)| encoded(text, encoding).is_none());
     let why = match found {
         Some((row, field, text)) => {
@@ -96,7 +96,7 @@ fn xml_rows(target: &Target, rows: &[Row]) -> Result<String, Failed> {
     let mut text = String::new();
     for Row { record_id, version, operation, fields } in rows {
         let record = RecordAttributes { record_id, version: *version, operation: *operation };
-        let fields = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let fields = fields.iter().map(|(name, value)| (&**name, value.as_str()));
         let refused = |error: XmlRefused| {
             let why = format!("record {}, field {error}", visible(record_id));
             Failed::permanent(FailureReason::Field, why)
@@ -147,7 +147,8 @@ fn csv_rows(target: &Target, rows: &[Row]) -> Result<(String, Vec<String>), Fail
 /// The columns of the rows, which must all have the same: a file has one header.
 fn csv_columns(target: &Target, rows: &[Row]) -> Result<Vec<String>, Failed> {
     let Some(first) = rows.first() else { return Ok(Vec::new()) };
-    for row in rows {
+    let names: Vec<_> = first.fields.iter().map(|(name, _)| name.clone()).collect();
+    for row in rows.iter().filter(|row| !row.has_names(&names)) {
         let same = row.fields.len() == first.fields.len();
         let differing = row.fields.iter().zip(&first.fields).find(|((name, _), (other, _))| name != other);
         if !same || differing.is_some() {
@@ -159,7 +160,7 @@ fn csv_columns(target: &Target, rows: &[Row]) -> Result<Vec<String>, Failed> {
             return Err(Failed::permanent(FailureReason::Field, why));
         }
     }
-    let own = first.fields.iter().map(|(name, _)| name.as_str());
+    let own = first.fields.iter().map(|(name, _)| &**name);
     if !target.form.record_columns {
         return Ok(own.map(str::to_owned).collect());
     }
@@ -234,7 +235,7 @@ mod tests {
     }
 
     fn row(id: &str, fields: &[(&str, &str)]) -> Row {
-        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let fields = fields.iter().map(|(name, value)| ((*name).into(), (*value).to_owned())).collect();
         Row { record_id: id.into(), version: 2, operation: Operation::Update, fields }
     }
 

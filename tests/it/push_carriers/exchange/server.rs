@@ -227,7 +227,7 @@ fn platform() -> Platform {
 
 /// A row with a name and a grade.
 pub fn grade(record: &str, version: i64, operation: Operation, name: &str, grade: &str) -> Row {
-    let fields = [("ztmc", name), ("pjdj", grade)].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let fields = [("ztmc", name), ("pjdj", grade)].map(|(name, value)| (name.into(), value.to_owned()));
     Row { record_id: record.to_owned(), version, operation, fields: fields.into() }
 }
 
