@@ -26,4 +26,5 @@ pub mod consent;
 pub mod grading;
 pub mod importing;
 pub mod limits;
+pub mod principals;
 pub mod synthetic;

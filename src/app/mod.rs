@@ -34,6 +34,7 @@ use crate::{
     ledger::{Faults, HistoryMonitor, LedgerError, Recorder, Sealer},
     limits::{ByteBudget, Limits},
     outbox::Outbox,
+    principals::Principals,
     push::{carrier::CarrierRefused, delivery::Deliveries, platform::PlatformsError},
     store::{DbError, Env, durability::DurabilityWatch},
     timekeeping::ClockMonitor,
@@ -41,7 +42,7 @@ use crate::{
 
 pub use log_reader::LogReader;
 pub use open::reference_tables;
-pub use policies::{clock_bounds, consent_policy, requirements};
+pub use policies::{clock_bounds, consent_policy, principals_policy, requirements};
 pub use portal::Portal;
 pub use push::deliveries;
 
@@ -114,6 +115,8 @@ pub struct App {
     pub faults: Faults,
     /// The parts of the public listener, if the configuration has one.
     pub portal: Option<Portal>,
+    /// The accounts and sessions of operators.
+    pub principals: Principals,
     /// Every key there ever was, as last read.
     pub key_log: ArcSwap<Vec<KeyRecord>>,
     custody: Custody,

@@ -17,7 +17,7 @@ use super::{
     keys::{CheckpointKeys, key_set},
     policies::{
         Shared, answer_journal, byte_budget, clock_bounds, consent_policy, disclosure_policy, limit_policy,
-        outbox_policy, recorder_options, sealer_options, server_files,
+        outbox_policy, principals_policy, recorder_options, sealer_options, server_files,
     },
 };
 use crate::{
@@ -36,6 +36,7 @@ use crate::{
     },
     limits::Limits,
     outbox::Outbox,
+    principals::Principals,
     push::carrier::https::CurrentSigner,
     scoring::Model,
     store::{Env, durability::DurabilityWatch},
@@ -112,6 +113,7 @@ impl App {
             durability: DurabilityWatch::default(),
             faults,
             portal,
+            principals: principals(&config, &env, &custody),
             key_log: ArcSwap::from_pointee(keyring.records().to_vec()),
             custody,
             key_file,
@@ -143,7 +145,9 @@ struct AuthorityParts {
 }
 
 async fn authority(config: &Config, env: &Env) -> Result<AuthorityParts, AuthorityError> {
-    let servers = [config.partner.tls_files(), config.portal.tls_files(&config.partner)].map(server_files);
+    let partner = &config.partner;
+    let servers = [partner.tls_files(), config.portal.tls_files(partner), config.console.tls_files(partner)];
+    let servers = servers.map(server_files);
     let (key_file, crypter) = KeyFile::open(&config.secrets, servers.into()).await?;
     let custody = Custody::new(env.clone(), Arc::new(crypter), &config.authority);
     // Before the private keys are read: from here on `keys reseal` waits until this gateway has the new key, too.
@@ -199,6 +203,10 @@ fn ledger(config: &Config, env: &Env, keys: &LiveKeys, faults: &Faults, name: Ga
     let sealer =
         Sealer::new(env.db.on_dedicated_connection(), env.clock.clone(), keys, sealer_options(config, &shared));
     LedgerParts { recorder, sealer, history }
+}
+
+fn principals(config: &Config, env: &Env, custody: &Custody) -> Principals {
+    Principals::open(env.clone(), custody.crypter.clone(), principals_policy(config))
 }
 
 fn limits(config: &Config, env: &Env) -> Limits {

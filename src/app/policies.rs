@@ -10,6 +10,7 @@ use crate::{
     ledger::{AnswerJournal, Faults, History, LeafCache, RecorderOptions, SealerOptions},
     limits::{self, ByteBudget},
     outbox,
+    principals::PrincipalsPolicy,
     store::durability::Requirements,
     timekeeping::Bounds,
 };
@@ -26,6 +27,17 @@ pub fn consent_policy(config: &Config) -> ConsentPolicy {
         max_validity_days: section.max_validity_days,
         default_data_months: section.default_data_months,
         max_data_months: section.max_data_months,
+    }
+}
+
+/// The configured limits of operators' sessions.
+pub fn principals_policy(config: &Config) -> PrincipalsPolicy {
+    let section = &config.console;
+    PrincipalsPolicy {
+        origin: section.public_origin.clone(),
+        session_idle: section.session_idle(),
+        session_absolute: section.session_absolute(),
+        invitation: section.invitation(),
     }
 }
 

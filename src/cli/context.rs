@@ -265,7 +265,8 @@ pub(super) async fn open_store(config: &Config) -> anyhow::Result<Db> {
 /// The certificate and key files of the listeners, each pair once.
 pub(super) fn server_files(config: &Config) -> Vec<ServerFiles> {
     let mut servers = Vec::new();
-    for files in [config.partner.tls_files(), config.portal.tls_files(&config.partner)] {
+    let partner = &config.partner;
+    for files in [partner.tls_files(), config.portal.tls_files(partner), config.console.tls_files(partner)] {
         let files = ServerFiles { certificate: files.certificate.to_owned(), key: files.key.to_owned() };
         if !servers.contains(&files) {
             servers.push(files);

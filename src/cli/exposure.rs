@@ -52,6 +52,10 @@ pub(super) fn secrets(config: &Config) -> Vec<(&'static str, PathBuf)> {
     if config.portal.enabled && portal.key != config.partner.key_file {
         files.push(("portal key", portal.key.to_owned()));
     }
+    let console = config.console.tls_files(&config.partner);
+    if config.console.enabled && console.key != config.partner.key_file {
+        files.push(("console key", console.key.to_owned()));
+    }
     files
 }
 

@@ -16,6 +16,7 @@ use crate::{
     },
     domain::{error_chain, ids::KeyId},
     importing::reseal_subjects,
+    principals::reseal_operators,
 };
 
 /// Manage the keys that the gateway signs with.
@@ -141,6 +142,8 @@ async fn reseal(custody: &Custody, ctx: &Context) -> anyhow::Result<()> {
             }
         }
     }
+    let operators = reseal_operators(&custody.env, &custody.actor, &custody.crypter).await?;
+    writeln!(out, "sealed the secrets of {operators} operators and invitations again")?;
     let natural = config.reference.kinds()?.natural();
     let subjects = reseal_subjects(&custody.env, &custody.actor, &custody.crypter, &natural).await?.subjects;
     writeln!(out, "sealed the personal parts of {subjects} subjects again")?;

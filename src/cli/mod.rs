@@ -31,6 +31,7 @@ mod model;
 mod objection;
 mod openapi;
 mod operator;
+mod operators;
 mod push;
 mod recover;
 mod restore;
@@ -92,6 +93,8 @@ enum Command {
     Certs(certs::CertsCommand),
     /// Manage the keys that the gateway signs with
     Keys(keys::KeysCommand),
+    /// Manage the accounts of the people who administer the gateway
+    Operator(operators::OperatorCommand),
     /// Manage clients: banks, departments, auditors and platforms
     Client(client::ClientCommand),
     /// Manage consents: list, show, grant, amend, suspend and revoke
@@ -142,6 +145,7 @@ impl Command {
             Self::Config(args) => config::run(&args, ctx),
             Self::Certs(args) => certs::run(args, ctx).await,
             Self::Keys(args) => keys::run(args, ctx).await,
+            Self::Operator(args) => operators::run(args, ctx).await,
             Self::Client(args) => client::run(args, ctx).await,
             Self::Consent(args) => consent::run(args, ctx).await,
             Self::Clock(args) => clock::run(args, ctx).await,

@@ -9,6 +9,7 @@
 mod authority;
 mod clock;
 mod consent;
+mod console;
 mod disclosure;
 mod error;
 mod gateway;
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 pub use authority::Authority;
 pub use clock::Clock;
 pub use consent::Consent;
+pub use console::Console;
 pub use disclosure::Disclosure;
 pub use error::{ConfigError, Problem};
 pub use gateway::Gateway;
@@ -134,6 +136,8 @@ sections! {
     partner: Partner,
     /// The public listener.
     portal: Portal,
+    /// The administrators' listener.
+    console: Console,
     /// The log.
     log: Log,
     /// Metrics and health.
@@ -195,7 +199,8 @@ impl Config {
     /// The most file descriptors that the configured connections need, with some for files.
     pub fn open_files(&self) -> u64 {
         let portal = if self.portal.enabled { self.portal.max_connections } else { 0 };
-        let connections = u64::from(self.partner.max_connections) + u64::from(portal);
+        let console = if self.console.enabled { self.console.max_connections } else { 0 };
+        let connections = u64::from(self.partner.max_connections) + u64::from(portal) + u64::from(console);
         OTHER_FILES + connections + u64::from(self.store.max_connections)
     }
 

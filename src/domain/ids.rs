@@ -135,12 +135,16 @@ ids! {
     EntryId = "ent";
     /// An objection of a subject to its result.
     ObjectionId = "obj";
+    /// A person who administers the gateway.
+    OperatorId = "opr";
     /// An outbox item, also the idempotency key of every attempt to deliver it.
     OutboxId = "out";
     /// A package for a platform.
     PackageId = "pkg";
     /// A grading run.
     RunId = "run";
+    /// A session of an operator in the console.
+    SessionId = "ses";
     /// An access token (`jti`).
     TokenId = "tok";
 }

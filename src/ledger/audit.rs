@@ -61,12 +61,32 @@ words! {
         KeyRevoked = "key_revoked",
         /// Private keys were sealed again under the first key-encryption key.
         KeysResealed = "keys_resealed",
+        /// The secrets of operators' one-time codes were sealed again under the first key-encryption key.
+        OperatorsResealed = "operators_resealed",
         /// Personal parts of subjects were sealed again under the first key-encryption key.
         SubjectsResealed = "subjects_resealed",
         /// An objection to a result was decided: its subject's grade is read again.
         ObjectionDecided = "objection_decided",
         /// A subject objected to its result: its grade is withheld.
         ObjectionOpened = "objection_opened",
+        /// An account of an operator was created, with a link to enrol.
+        OperatorCreated = "operator_created",
+        /// An operator chose a password and proved its one-time codes.
+        OperatorEnrolled = "operator_enrolled",
+        /// An operator lost its password, codes and sessions, and has a new link to enrol.
+        OperatorReset = "operator_reset",
+        /// A suspended operator may sign in again.
+        OperatorResumed = "operator_resumed",
+        /// The roles of an operator were replaced, and its sessions ended.
+        OperatorRolesChanged = "operator_roles_changed",
+        /// An operator signed in to the console.
+        OperatorSignedIn = "operator_signed_in",
+        /// An operator was suspended, and its sessions ended.
+        OperatorSuspended = "operator_suspended",
+        /// A session of the console was ended by its operator.
+        SessionEnded = "session_ended",
+        /// An operator's name is locked for a while, after attempts to sign in that failed.
+        SignInLocked = "sign_in_locked",
         /// A package for a platform was frozen: from now on it may leave.
         PackageMade = "package_made",
         /// A page that was given up is delivered again.
@@ -109,6 +129,9 @@ impl Action {
                 | Self::ClientSigningChanged
                 | Self::ClientSuspended
                 | Self::KeyRevoked
+                | Self::OperatorReset
+                | Self::OperatorRolesChanged
+                | Self::OperatorSuspended
         )
     }
 }

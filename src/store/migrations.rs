@@ -57,6 +57,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(21, "0021_run_method", bulk: false),
     migration!(22, "0022_subject_statuses", bulk: false),
     migration!(23, "0023_push", bulk: false),
+    migration!(24, "0024_operators", bulk: false),
 ];
 
 record! {

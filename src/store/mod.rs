@@ -31,6 +31,8 @@ pub mod ledger;
 mod line_file;
 pub mod migrations;
 pub mod objections;
+pub mod operator_sessions;
+pub mod operators;
 pub mod outbox;
 pub mod pair;
 pub mod personal;

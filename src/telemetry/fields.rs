@@ -43,6 +43,7 @@ const UNCHANGED: &[&str] = &[
     "migration",
     "model.id",
     "operation",
+    "operator.id",
     "package.number",
     "period",
     "permission",

@@ -39,6 +39,7 @@ mod openapi;
 mod operations;
 mod outbox;
 mod portal;
+mod principals;
 mod problems;
 mod push;
 mod push_carriers;

@@ -56,6 +56,9 @@ async fn sealing(exam: &Examination, custody: &Custody, findings: &mut Findings)
     custody.crypter.seal_under_first();
     let keys = rows.iter().filter(|row| custody.crypter.is_outdated(&row.sealed_private)).count();
     let mut outdated: Vec<String> = (keys > 0).then(|| format!("{keys} private keys")).into_iter().collect();
+    let secrets = store::operators::sealed_in(&custody.env.db).await.unwrap_or_default();
+    let secrets = secrets.iter().filter(|row| custody.crypter.is_outdated(&row.sealed_totp)).count();
+    outdated.extend((secrets > 0).then(|| format!("the secrets of {secrets} operators or invitations")));
     for server in server_files(&exam.config) {
         // A file that cannot be read is reported with its certificate.
         if let Ok(Some(true)) = server::is_outdated(&server.key, &custody.crypter) {

@@ -15,7 +15,7 @@ use super::{
     operator::Operator,
 };
 use crate::{
-    app::consent_policy,
+    app::{consent_policy, principals_policy},
     authority::{Custody, Keyring, Purpose, keys},
     config::Config,
     consent::Consents,
@@ -25,6 +25,7 @@ use crate::{
         LeafCache, Sealer, SealerOptions, audit, checkpoint, current_epoch, journal_beside, raise_epoch,
         report_lost_answers,
     },
+    principals::Principals,
     store::{EndRow, NewEnd, ends, keys as key_rows},
 };
 use reconcile::suspend_all;
@@ -137,7 +138,10 @@ impl Recovery<'_> {
         let journal = journal_beside(&self.config.ledger.checkpoint_file);
         let known = journal.read().await.with_context(|| journal.path().display().to_string())?;
         let stored: HashSet<_> = ends::since(&self.custody.env.db, 0).await?.into_iter().map(|end| end.id).collect();
-        let replay = Replay { custody: self.custody, consents: self.consents, reason: self.reason };
+        let Custody { env, crypter, .. } = self.custody;
+        let principals = Principals::open(env.clone(), crypter.clone(), principals_policy(self.config));
+        let replay =
+            Replay { custody: self.custody, consents: self.consents, principals: &principals, reason: self.reason };
         let mut lost = Vec::new();
         for end in known.into_iter().filter(|end| !stored.contains(&end.id)) {
             let outcome =

@@ -9,6 +9,7 @@ use crate::{
     authority::{Custody, certificates, keys, partners},
     consent::{Consents, Decision},
     domain::{Failure, FailureKind, Malformed},
+    principals::Principals,
     store::EndRow,
 };
 
@@ -41,6 +42,7 @@ impl fmt::Display for Replayed {
 pub(super) struct Replay<'a> {
     pub(super) custody: &'a Custody,
     pub(super) consents: &'a Consents,
+    pub(super) principals: &'a Principals,
     pub(super) reason: &'a str,
 }
 
@@ -72,6 +74,11 @@ impl Replay<'_> {
             "consent_suspended" | "consent_amended" => return Ok(Replayed::Suspended),
             "client_suspended" => {
                 access::suspend(env, actor, Some(self.reason), &target.parse().map_err(malformed)?).await?;
+            }
+            // Roles and resets are for an operator to repeat: what the account is to have now is not known here.
+            "operator_suspended" => {
+                let Some(name) = detail(end, "name") else { return Ok(Replayed::ByHand) };
+                self.principals.suspend(actor, &name, Some(self.reason)).await?;
             }
             "certificate_revoked" => return self.revoke_certificate(end).await,
             "certificate_refused" => {

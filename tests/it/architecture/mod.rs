@@ -33,6 +33,7 @@ pub const LEVELS: &[(&str, u8)] = &[
     ("grading", 4),
     ("importing", 4),
     ("limits", 4),
+    ("principals", 4),
     ("synthetic", 4),
     ("disclosure", 5),
     ("dossier", 5),

@@ -59,6 +59,11 @@ const CHANGES: &[&str] = &[
     "migrate",
     "objection decide",
     "objection open",
+    "operator create",
+    "operator reset",
+    "operator resume",
+    "operator roles",
+    "operator suspend",
     "push pause",
     "push resume",
     "push retry",
@@ -119,6 +124,8 @@ const WITHOUT_ENTRY: &[&str] = &[
     "model map",
     "model show",
     "openapi",
+    "operator list",
+    "operator show",
     "push check",
     "push holders",
     "push list",
@@ -482,6 +489,23 @@ async fn packages(site: &mut Site) {
     assert!(held.contains("version 2 I open"), "{held}");
 }
 
+/// Accounts of the console.
+async fn operators(site: &mut Site) {
+    let roles = ["--role", "security", "--role", "push_officer:330302,330303"];
+    let made = site.leaves(1, "operator create", &[&["wang"][..], &roles].concat()).await.out;
+    never_logged(after(&made, "/enrol/"));
+    site.leaves(1, "operator suspend", &["wang", "--reason", "on leave"]).await;
+    site.leaves(0, "operator suspend", &["wang"]).await;
+    site.leaves(1, "operator resume", &["Wang"]).await;
+    site.leaves(0, "operator resume", &["wang"]).await;
+    site.leaves(1, "operator roles", &["wang", "--role", "audit"]).await;
+    site.leaves(0, "operator roles", &["wang", "--role", "audit"]).await;
+    site.leaves(1, "operator reset", &["wang", "--reason", "lost its telephone"]).await;
+    let listed = site.leaves(0, "operator list", &[]).await.out;
+    assert!(listed.contains("invited") && listed.contains("wang  audit") && listed.contains("1 operators"), "{listed}");
+    site.leaves(0, "operator show", &["wang"]).await;
+}
+
 #[test]
 fn every_command_leaves_one_entry_for_each_change() {
     block_on(async {
@@ -491,10 +515,11 @@ fn every_command_leaves_one_entry_for_each_change() {
         consents(&mut site, &code, &uscc).await;
         grades(&mut site, &code).await;
         packages(&mut site).await;
+        operators(&mut site).await;
         site.leaves(1, "clock accept", &["--reason", "checked with the time signal"]).await;
-        // The private keys, and the personal data of subjects.
+        // The private keys, the secret of an operator's codes, and the personal data of subjects.
         site.write_keys(&[SECOND_KEY, FIRST_KEY]);
-        site.leaves(2, "keys reseal", &[]).await;
+        site.leaves(3, "keys reseal", &[]).await;
         site.leaves(0, "keys reseal", &[]).await;
         let archive = site.name("backup.tar");
         site.leaves(1, "backup", &[&archive]).await;
