@@ -19,6 +19,7 @@ pub mod outbox;
 pub mod timekeeping;
 // Level 4: use cases of one subject each.
 pub mod access;
+pub mod approvals;
 pub mod authority;
 pub mod backup;
 pub mod collection;

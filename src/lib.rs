@@ -3,8 +3,8 @@
 
 #[doc(inline)]
 pub use medcredit_core::{
-    access, authority, backup, collection, config, consent, domain, facts, grading, i18n, identity, importing, ledger,
-    limits, merkle, outbox, principals, scoring, store, synthetic, telemetry, timekeeping,
+    access, approvals, authority, backup, collection, config, consent, domain, facts, grading, i18n, identity,
+    importing, ledger, limits, merkle, outbox, principals, scoring, store, synthetic, telemetry, timekeeping,
 };
 
 // Level 5: use cases that join several rooms: for banks, for the bureau's staff, for platforms.

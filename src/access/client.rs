@@ -174,7 +174,8 @@ impl Client {
 }
 
 /// A client that an operator registers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewClient {
     /// Its name, unique.
     pub name: String,

@@ -29,7 +29,7 @@ pub async fn list(db: &Db) -> Result<Vec<Client>, Failure> {
 
 /// Registers a client. The authority and the subject of its certificates together identify it.
 pub async fn register(env: &Env, actor: &Actor, new: &NewClient) -> Result<ClientId, Failure> {
-    check(new)?;
+    check_new(new)?;
     let id = ClientId::new(&*env.clock, &*env.entropy);
     let now = env.now().micros();
     let row = ClientRow {
@@ -72,8 +72,8 @@ pub async fn register(env: &Env, actor: &Actor, new: &NewClient) -> Result<Clien
     Ok(id)
 }
 
-/// Checks a client before it is registered.
-fn check(new: &NewClient) -> Result<(), Failure> {
+/// Checks a client before it is registered, or proposed.
+pub fn check_new(new: &NewClient) -> Result<(), Failure> {
     let invalid = |field: &str, public: String| Failure::invalid(field, "invalid_request", public);
     check_text(&new.name, 100).map_err(|error| invalid("name", error.0))?;
     for source in new.delivers.sources.iter() {

@@ -20,7 +20,7 @@ pub use caller::{Caller, Refused};
 pub use client::{AuthMethod, Client, ClientKind, ClientState, Delivers, LimitOverrides, NewClient, SignedRequests};
 pub use directory::Directory;
 pub use issue::{ActiveToken, Introspection, IssuedToken, TokenRequest};
-pub use manage::{MOST_PENDING, SigningChange, change_signing, list, register, resume, suspend};
+pub use manage::{MOST_PENDING, SigningChange, change_signing, check_new, list, register, resume, suspend};
 
 use crate::{
     domain::Failure,

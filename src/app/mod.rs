@@ -1,5 +1,6 @@
 //! Wires configuration, store, clock, entropy and rooms into one [`App`]. Tests build the same.
 
+mod acts;
 mod background;
 mod corrections;
 mod health;
@@ -23,6 +24,7 @@ use arc_swap::ArcSwap;
 
 use crate::{
     access::Access,
+    approvals::Approvals,
     authority::{AuthorityError, Custody, KeyFile, KeyRecord, Reloader},
     config::Config,
     consent::Consents,
@@ -40,6 +42,7 @@ use crate::{
     timekeeping::ClockMonitor,
 };
 
+pub use acts::{ActDone, Acts};
 pub use log_reader::LogReader;
 pub use open::reference_tables;
 pub use policies::{clock_bounds, consent_policy, principals_policy, requirements};
@@ -117,6 +120,8 @@ pub struct App {
     pub portal: Option<Portal>,
     /// The accounts and sessions of operators.
     pub principals: Principals,
+    /// Acts that need a second operator.
+    pub approvals: Approvals,
     /// Every key there ever was, as last read.
     pub key_log: ArcSwap<Vec<KeyRecord>>,
     custody: Custody,

@@ -1,13 +1,16 @@
 //! Gauges that no request sets: pools, disks, file descriptors and the newest checkpoint.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use super::App;
 use crate::{
     domain::Timestamp,
-    store::{DbError, clocks},
+    store::{DbError, clocks, proposals::counts},
     telemetry,
 };
+
+/// For how long an act without an approval is counted: an alert lasts until somebody has had a day to see it.
+const BREAK_GLASS_SHOWN: Duration = Duration::from_hours(24);
 
 impl App {
     /// Sets the gauges. An error is the database's; the gauges that need none are set first.
@@ -25,11 +28,19 @@ impl App {
             disk("store", directory);
         }
         disk("checkpoint", &self.config.ledger.checkpoint_file);
+        let proposals = counts(&self.env.db, self.env.now(), self.env.now().minus(BREAK_GLASS_SHOWN)).await?;
+        metrics::gauge!("medcredit_proposals", "state" => "open").set(count(proposals.open));
+        metrics::gauge!("medcredit_proposals", "state" => "approved").set(count(proposals.approved));
+        metrics::gauge!("medcredit_break_glass_acts").set(count(proposals.broken_glass));
         if let Some(sealed) = clocks::last_sealed(&self.env.db).await? {
             metrics::gauge!("medcredit_ledger_checkpoint_timestamp_seconds").set(seconds(sealed));
         }
         Ok(())
     }
+}
+
+fn count(rows: i64) -> f64 {
+    float(u64::try_from(rows).unwrap_or(0))
 }
 
 fn disk(place: &'static str, path: &Path) {

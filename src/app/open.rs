@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     access::{Access, TokenPolicy},
+    approvals::Approvals,
     authority::{AuthorityError, Custody, KeyFile, Keyring, Reloader},
     config::Config,
     consent::Consents,
@@ -114,6 +115,7 @@ impl App {
             faults,
             portal,
             principals: principals(&config, &env, &custody),
+            approvals: Approvals::open(env.clone(), config.approvals.expiry()),
             key_log: ArcSwap::from_pointee(keyring.records().to_vec()),
             custody,
             key_file,
@@ -168,7 +170,7 @@ async fn access(config: &Config, env: &Env, keys: &LiveKeys) -> Result<Access, A
     Access::open(env.clone(), keys.clone(), tokens).await.map_err(AppError::Store)
 }
 
-fn library(config: &Config) -> Result<Library, AppError> {
+pub(super) fn library(config: &Config) -> Result<Library, AppError> {
     Library::load(&config.grading.catalogues_directory, &config.grading.models_directory)
         .and_then(|library| library.with_mappings(&config.grading.mappings_directory))
         .map_err(AppError::Models)

@@ -12,11 +12,13 @@ use rustls::pki_types::CertificateDer;
 
 use super::{
     Context, OrFail, Usage,
+    four_eyes::{Act, BreakGlass, acts_alone},
     operator::Operator,
     push::{Tables, unknown_as_usage},
 };
 use crate::{
     access::{self, AuthMethod, ClientKind, Delivers, LimitOverrides, NewClient, SignedRequests, SigningChange},
+    approvals::Proposed,
     authority::{files, partners},
     domain::{ids::ClientId, permission::Scope},
     importing::Template,
@@ -43,7 +45,7 @@ enum Action {
     /// Suspend a client: its next request is refused, on open connections too
     Suspend(Change),
     /// Resume a suspended client
-    Resume(Change),
+    Resume(Resume),
 }
 
 #[derive(Debug, Args)]
@@ -91,6 +93,11 @@ struct Register {
     /// The maximum number of its pending consent requests [default: as configured]
     #[arg(long, value_parser = clap::value_parser!(i64).range(1..=access::MOST_PENDING))]
     max_pending: Option<i64>,
+    /// The reason, where another operator has to approve it
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    glass: BreakGlass,
 }
 
 #[derive(Debug, Args)]
@@ -109,6 +116,14 @@ struct Signing {
 }
 
 #[derive(Debug, Args)]
+struct Resume {
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    glass: BreakGlass,
+}
+
+#[derive(Debug, Args)]
 struct Change {
     /// The client, by id or name
     client: String,
@@ -123,9 +138,17 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
     let env = ctx.env(&db);
     match args.action {
         Action::Register(new) => {
+            let (reason, glass) = (new.reason.clone(), new.glass);
             let new = new_client(*new, config.consent.max_pending, &env, ctx).await?;
-            let id = access::register(&env, &args.operator.actor(ctx)?, &new).await.or_fail()?;
-            writeln!(ctx.out(), "registered {id}: {} ({})", new.name, new.subject)?;
+            access::check_new(&new).or_fail()?;
+            let actor = args.operator.actor(ctx)?;
+            let proposed =
+                Proposed::RegisterClient { name: new.name.trim().to_owned(), client: serde_json::to_value(&new)? };
+            let act = Act { actor: &actor, proposed, reason: reason.as_deref(), glass };
+            if acts_alone(act, &config, &env, ctx).await? {
+                let id = access::register(&env, &actor, &new).await.or_fail()?;
+                writeln!(ctx.out(), "registered {id}: {} ({})", new.name, new.subject)?;
+            }
         }
         Action::List => list(&db, ctx).await?,
         Action::Signing(change) => {
@@ -143,11 +166,15 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
             access::suspend(&env, &actor, change.reason.as_deref(), &id).await.or_fail()?;
             writeln!(ctx.out(), "suspended {id}")?;
         }
-        Action::Resume(change) => {
+        Action::Resume(Resume { change, glass }) => {
             let id = find(&db, &change.client).await?;
             let actor = args.operator.actor(ctx)?;
-            access::resume(&env, &actor, change.reason.as_deref(), &id).await.or_fail()?;
-            writeln!(ctx.out(), "resumed {id}")?;
+            let proposed = Proposed::ResumeClient { client: id.to_string(), name: change.client };
+            let act = Act { actor: &actor, proposed, reason: change.reason.as_deref(), glass };
+            if acts_alone(act, &config, &env, ctx).await? {
+                access::resume(&env, &actor, change.reason.as_deref(), &id).await.or_fail()?;
+                writeln!(ctx.out(), "resumed {id}")?;
+            }
         }
     }
     // Closed explicitly, so that SQLite moves its WAL into the file.

@@ -7,9 +7,11 @@ use clap::{Args, Subcommand};
 use super::{
     Context,
     context::{custody, server_files},
+    four_eyes::{Act, BreakGlass, acts_alone},
     operator::Operator,
 };
 use crate::{
+    approvals::Proposed,
     authority::{
         Custody, Purpose, keyring, keys,
         server::{self, Resealed},
@@ -46,6 +48,11 @@ enum Action {
         /// Create a key that signs immediately: verifiers with a cached key set refuse its signatures for some minutes
         #[arg(long)]
         now: bool,
+        /// The reason, where another operator has to approve it
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        #[command(flatten)]
+        glass: BreakGlass,
     },
     /// Revoke a key immediately and for ever; an active one is replaced
     Revoke {
@@ -103,13 +110,17 @@ pub(super) async fn run(args: KeysCommand, ctx: &Context) -> anyhow::Result<()> 
             let minutes = keys::PUBLISHED_AHEAD.as_secs() / 60;
             writeln!(out, "`medcredit keys rotate {purpose}` lets it sign, {minutes} minutes from now or later")?;
         }
-        Action::Rotate { purpose, now: true } => {
-            let made = keys::rotate(&custody, purpose).await?;
-            writeln!(out, "created {}  {}  {}", made.id, made.purpose, made.kid)?;
-        }
-        Action::Rotate { purpose, now: false } => {
-            let made = keys::activate(&custody, purpose).await?;
-            writeln!(out, "signs from now on: {}  {}  {}", made.id, made.purpose, made.kid)?;
+        Action::Rotate { purpose, now, reason, glass } => {
+            let purpose_name = purpose.to_string();
+            let proposed = if now {
+                Proposed::RotateKey { purpose: purpose_name }
+            } else {
+                Proposed::ActivateKey { purpose: purpose_name }
+            };
+            let act = Act { actor: &custody.actor, proposed, reason: reason.as_deref(), glass };
+            if acts_alone(act, &ctx.config()?, &custody.env, ctx).await? {
+                rotate(&custody, purpose, now, ctx).await?;
+            }
         }
         Action::Revoke { key, reason } => {
             let replacement = keys::revoke(&custody, key, &reason).await?;
@@ -121,6 +132,19 @@ pub(super) async fn run(args: KeysCommand, ctx: &Context) -> anyhow::Result<()> 
         Action::Reseal => reseal(&custody, ctx).await?,
     }
     custody.env.db.close().await;
+    Ok(())
+}
+
+/// Creates a key that signs immediately, or lets the published next one sign.
+async fn rotate(custody: &Custody, purpose: Purpose, now: bool, ctx: &Context) -> anyhow::Result<()> {
+    let mut out = ctx.out();
+    if now {
+        let made = keys::rotate(custody, purpose).await?;
+        writeln!(out, "created {}  {}  {}", made.id, made.purpose, made.kid)?;
+    } else {
+        let made = keys::activate(custody, purpose).await?;
+        writeln!(out, "signs from now on: {}  {}  {}", made.id, made.purpose, made.kid)?;
+    }
     Ok(())
 }
 

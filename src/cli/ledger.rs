@@ -14,8 +14,8 @@ use crate::{
     config::Config,
     identity::PublicKey,
     ledger::{
-        self, AcceptError, Accepted, AnswerJournal, CheckpointFile, FixedKeys, History, HistoryMonitor, LogKey,
-        ProofStatus, current_epoch, verify,
+        self, AcceptError, Accepted, AnswerJournal, CheckpointFile, FixedKeys, History, HistoryMonitor, HistoryState,
+        LogKey, ProofStatus, current_epoch, verify,
     },
     merkle::{Checkpoint, VerifierKey},
     store::{Db, keys},
@@ -182,6 +182,14 @@ async fn print_keys(config: &Config, db: &Db, ctx: &Context) -> anyhow::Result<(
 /// The journal of the answers that the configured host gives in the present epoch.
 pub(super) fn answer_journal(config: &Config) -> AnswerJournal {
     AnswerJournal::beside(&config.ledger.checkpoint_file, config.ledger.epoch)
+}
+
+/// Refuses a database that was turned back: what it lets happen may have happened before, or have been stopped since (I9).
+pub(super) async fn must_be_current(config: &Config, db: &Db) -> anyhow::Result<()> {
+    let keys = FixedKeys::verifying(stored_keys(db).await?);
+    let state = monitor(config, db, keys).examine().await?;
+    anyhow::ensure!(matches!(state, HistoryState::Current) || !state.is_known(), "{state}");
+    Ok(())
 }
 
 /// A monitor of the configured log that starts without any memory.

@@ -7,6 +7,7 @@
 //! To add a command: its file, a `mod` line, a variant of `Command` and an arm of `Command::run`. One that changes
 //! something takes `--operator` (operator.rs) and leaves one ledger entry for each change; tests/it/cli/audit.rs lists it.
 
+mod approval;
 mod backup;
 mod bank;
 mod catalogue;
@@ -21,6 +22,7 @@ mod doctor;
 mod exposure;
 mod fact;
 mod findings;
+mod four_eyes;
 mod generate;
 mod import;
 mod keys;
@@ -95,6 +97,8 @@ enum Command {
     Keys(keys::KeysCommand),
     /// Manage the accounts of the people who administer the gateway
     Operator(operators::OperatorCommand),
+    /// Decide and execute acts that another operator has proposed
+    Approval(approval::ApprovalCommand),
     /// Manage clients: banks, departments, auditors and platforms
     Client(client::ClientCommand),
     /// Manage consents: list, show, grant, amend, suspend and revoke
@@ -146,6 +150,7 @@ impl Command {
             Self::Certs(args) => certs::run(args, ctx).await,
             Self::Keys(args) => keys::run(args, ctx).await,
             Self::Operator(args) => operators::run(args, ctx).await,
+            Self::Approval(args) => approval::run(args, ctx).await,
             Self::Client(args) => client::run(args, ctx).await,
             Self::Consent(args) => consent::run(args, ctx).await,
             Self::Clock(args) => clock::run(args, ctx).await,

@@ -2,10 +2,18 @@
 
 use std::io::Write;
 
-use super::{Context, Usage, context::crypter, operator::Operator};
+use super::{
+    Context, Usage,
+    context::crypter,
+    four_eyes::{Act, BreakGlass, acts_alone},
+    operator::Operator,
+};
 use crate::{
     app,
-    principals::{Invited, OperatorDetail, OperatorSummary, Principals, PrincipalsError, Roles},
+    approvals::Proposed,
+    config::Config,
+    principals::{Invited, OperatorDetail, OperatorState, OperatorSummary, Principals, PrincipalsError, Roles},
+    store::Env,
 };
 
 /// Manage the accounts of the people who administer the gateway.
@@ -23,6 +31,11 @@ enum Verb {
         name: String,
         #[command(flatten)]
         roles: RoleOptions,
+        /// The reason, where another operator has to approve it
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        #[command(flatten)]
+        glass: BreakGlass,
         #[command(flatten)]
         operator: Operator,
     },
@@ -43,7 +56,12 @@ enum Verb {
     /// Suspend an account and end its sessions
     Suspend(Change),
     /// Resume a suspended account
-    Resume(Change),
+    Resume {
+        #[command(flatten)]
+        change: Change,
+        #[command(flatten)]
+        glass: BreakGlass,
+    },
     /// Take an account's password, codes and sessions away, and print a new link to enrol
     Reset(Change),
     /// Replace the roles of an account, and end its sessions
@@ -52,6 +70,8 @@ enum Verb {
         change: Change,
         #[command(flatten)]
         roles: RoleOptions,
+        #[command(flatten)]
+        glass: BreakGlass,
     },
 }
 
@@ -85,17 +105,32 @@ pub(super) async fn run(args: OperatorCommand, ctx: &Context) -> anyhow::Result<
     let db = ctx.store(&config).await?;
     let crypter = crypter(&config, &db).await?;
     let principals = Principals::open(ctx.env(&db), crypter, app::principals_policy(&config));
-    act(args.verb, &principals, ctx).await?;
+    let env = ctx.env(&db);
+    let site = Site { principals: &principals, config: &config, env: &env };
+    act(args.verb, &site, ctx).await?;
     db.close().await;
     Ok(())
 }
 
-async fn act(verb: Verb, principals: &Principals, ctx: &Context) -> anyhow::Result<()> {
-    let mut out = ctx.out();
+/// What the verbs work on.
+struct Site<'a> {
+    principals: &'a Principals,
+    config: &'a Config,
+    env: &'a Env,
+}
+
+async fn act(verb: Verb, site: &Site<'_>, ctx: &Context) -> anyhow::Result<()> {
+    let (principals, mut out) = (site.principals, ctx.out());
     match verb {
-        Verb::Create { name, roles, operator } => {
-            let roles = roles.read()?;
-            let invited = principals.create(&operator.actor(ctx)?, &name, &roles).await.map_err(as_usage)?;
+        Verb::Create { name, roles, reason, glass, operator } => {
+            let (roles, actor) = (roles.read()?, operator.actor(ctx)?);
+            let proposed = Proposed::CreateOperator { name: name.clone(), roles: roles.texts() };
+            let act = Act { actor: &actor, proposed, reason: reason.as_deref(), glass };
+            // Who administers nothing that is privileged is one operator's decision.
+            if roles.is_privileged() && !acts_alone(act, site.config, site.env, ctx).await? {
+                return Ok(());
+            }
+            let invited = principals.create(&actor, &name, &roles).await.map_err(as_usage)?;
             writeln!(out, "created {}: {} ({})", invited.id, invited.name, roles.texts().join(", "))?;
             print_link(&invited, ctx)?;
         }
@@ -108,27 +143,53 @@ async fn act(verb: Verb, principals: &Principals, ctx: &Context) -> anyhow::Resu
             let text = if changed { "is suspended, and its sessions have ended" } else { "was suspended already" };
             writeln!(out, "{} {text}", change.name)?;
         }
-        Verb::Resume(change) => {
-            let actor = change.operator.actor(ctx)?;
-            let changed = principals.resume(&actor, &change.name, change.reason.as_deref()).await.map_err(as_usage)?;
-            let text = if changed { "can sign in again" } else { "was not suspended" };
-            writeln!(out, "{} {text}", change.name)?;
-        }
+        Verb::Resume { change, glass } => resume(&change, glass, site, ctx).await?,
         Verb::Reset(change) => {
             let actor = change.operator.actor(ctx)?;
             let invited = principals.reset(&actor, &change.name, change.reason.as_deref()).await.map_err(as_usage)?;
             writeln!(out, "{} has no password, codes and sessions any more", invited.name)?;
             print_link(&invited, ctx)?;
         }
-        Verb::Roles { change, roles } => {
-            let roles = roles.read()?;
-            let actor = change.operator.actor(ctx)?;
-            let reason = change.reason.as_deref();
-            let changed = principals.set_roles(&actor, &change.name, &roles, reason).await.map_err(as_usage)?;
-            let text = if changed { "has from now on:" } else { "had these roles already:" };
-            writeln!(out, "{} {text} {}", change.name, roles.texts().join(", "))?;
-        }
+        Verb::Roles { change, roles, glass } => set_roles(&change, &roles.read()?, glass, site, ctx).await?,
     }
+    Ok(())
+}
+
+async fn resume(change: &Change, glass: BreakGlass, site: &Site<'_>, ctx: &Context) -> anyhow::Result<()> {
+    let (actor, reason) = (change.operator.actor(ctx)?, change.reason.as_deref());
+    let found = site.principals.operator(&change.name).await.map_err(as_usage)?.summary;
+    let proposed = Proposed::ResumeOperator { name: found.name };
+    let act = Act { actor: &actor, proposed, reason, glass };
+    // Without an act nothing is proposed either.
+    let suspended = found.state == OperatorState::Suspended;
+    if suspended && !acts_alone(act, site.config, site.env, ctx).await? {
+        return Ok(());
+    }
+    let changed = site.principals.resume(&actor, &change.name, reason).await.map_err(as_usage)?;
+    let text = if changed { "can sign in again" } else { "was not suspended" };
+    writeln!(ctx.out(), "{} {text}", change.name)?;
+    Ok(())
+}
+
+async fn set_roles(
+    change: &Change,
+    roles: &Roles,
+    glass: BreakGlass,
+    site: &Site<'_>,
+    ctx: &Context,
+) -> anyhow::Result<()> {
+    let (actor, reason) = (change.operator.actor(ctx)?, change.reason.as_deref());
+    let found = site.principals.operator(&change.name).await.map_err(as_usage)?.summary;
+    let before = Roles::parse(&found.roles).map_err(|error| anyhow::anyhow!("{}: {}", found.name, error.0))?;
+    let privileged = before != *roles && (before.is_privileged() || roles.is_privileged());
+    let proposed = Proposed::SetRoles { name: found.name, before: found.roles, roles: roles.texts() };
+    let act = Act { actor: &actor, proposed, reason, glass };
+    if privileged && !acts_alone(act, site.config, site.env, ctx).await? {
+        return Ok(());
+    }
+    let changed = site.principals.set_roles(&actor, &change.name, roles, reason).await.map_err(as_usage)?;
+    let text = if changed { "has from now on:" } else { "had these roles already:" };
+    writeln!(ctx.out(), "{} {text} {}", change.name, roles.texts().join(", "))?;
     Ok(())
 }
 
@@ -144,7 +205,7 @@ fn as_usage(error: PrincipalsError) -> anyhow::Error {
     }
 }
 
-fn print_link(invited: &Invited, ctx: &Context) -> anyhow::Result<()> {
+pub(super) fn print_link(invited: &Invited, ctx: &Context) -> anyhow::Result<()> {
     let mut out = ctx.out();
     writeln!(out, "to enrol, open once, until {}: {}", invited.expires_at.city_time(), invited.link)?;
     writeln!(

@@ -6,6 +6,7 @@
 //!
 //! Secrets are never values of the configuration: sections have paths (`*_file`), and a [`Secret`] is read when it is used.
 
+mod approvals;
 mod authority;
 mod clock;
 mod consent;
@@ -34,6 +35,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use approvals::Approvals;
 pub use authority::Authority;
 pub use clock::Clock;
 pub use consent::Consent;
@@ -138,6 +140,8 @@ sections! {
     portal: Portal,
     /// The administrators' listener.
     console: Console,
+    /// Acts that need a second operator.
+    approvals: Approvals,
     /// The log.
     log: Log,
     /// Metrics and health.

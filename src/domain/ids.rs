@@ -141,6 +141,8 @@ ids! {
     OutboxId = "out";
     /// A package for a platform.
     PackageId = "pkg";
+    /// An act that waits for another operator.
+    ProposalId = "prp";
     /// A grading run.
     RunId = "run";
     /// A session of an operator in the console.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{append::append, error::LedgerError, facts::OperatorFacts};
+use super::{append::append, approval, error::LedgerError, facts::OperatorFacts};
 use crate::{
     domain::{Actor, ids::EntryId, words::words},
     store::{Env, NewEnd, Tx},
@@ -87,6 +87,18 @@ words! {
         SessionEnded = "session_ended",
         /// An operator's name is locked for a while, after attempts to sign in that failed.
         SignInLocked = "sign_in_locked",
+        /// An operator did alone what needs two.
+        BreakGlass = "break_glass",
+        /// An operator proposed an act that another one has to approve.
+        ProposalMade = "proposal_made",
+        /// Another operator approved a proposal.
+        ProposalApproved = "proposal_approved",
+        /// An operator rejected a proposal.
+        ProposalRejected = "proposal_rejected",
+        /// An operator took its proposal back.
+        ProposalWithdrawn = "proposal_withdrawn",
+        /// What was approved was done.
+        ProposalExecuted = "proposal_executed",
         /// A package for a platform was frozen: from now on it may leave.
         PackageMade = "package_made",
         /// A page that was given up is delivered again.
@@ -164,8 +176,30 @@ impl Change {
     }
 }
 
-/// Appends the entry of an act in the caller's transaction: it is durable exactly when the change is. Returns its id.
+/// Appends the entry of an act in the caller's transaction: it is durable exactly when the change is. Returns its id. An act that was
+/// approved executes its proposal in the same transaction, which is one entry more.
 pub async fn audit(
+    tx: &mut Tx,
+    env: &Env,
+    actor: &Actor,
+    action: Action,
+    target: Option<&str>,
+    mut change: Change,
+) -> Result<EntryId, LedgerError> {
+    let Some(approval) = &env.approval else { return enter(tx, env, actor, action, target, change).await };
+    if let Value::Object(members) = &mut change.detail {
+        members.insert("proposal".into(), json!(approval.proposal()));
+    }
+    let first = approval::execute(tx, env, approval, actor).await?;
+    let id = enter(tx, env, actor, action, target, change).await?;
+    if first {
+        let change = Change::of(json!({ "entry": id.to_string() }));
+        enter(tx, env, actor, Action::ProposalExecuted, Some(approval.proposal()), change).await?;
+    }
+    Ok(id)
+}
+
+async fn enter(
     tx: &mut Tx,
     env: &Env,
     actor: &Actor,

@@ -1,7 +1,7 @@
 //! Errors of the ledger outside recording and sealing.
 
 use crate::{
-    domain::{Failure, Malformed, error_chain},
+    domain::{Failure, FailureKind, Malformed, error_chain},
     merkle::NoteError,
     store::DbError,
 };
@@ -14,6 +14,11 @@ pub enum LedgerError {
     Entry(#[source] Malformed),
     #[error("the ledger's tables")]
     Store(#[source] DbError),
+    /// The proposal that a change is made under is not approved any more: it has expired, was rejected or was executed before.
+    #[error(
+        "the proposal {0} is not approved any more: it has expired, was rejected or was executed before. Nothing was changed"
+    )]
+    NotApproved(String),
     /// The journal of answers could not be read or renamed.
     #[error("the journal of answers")]
     Answers(#[source] std::io::Error),
@@ -47,6 +52,7 @@ impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::Store(error) => error.into(),
+            LedgerError::NotApproved(_) => Self::new(FailureKind::Conflict, "proposal_wrong_state", error.to_string()),
             other => Self::internal(error_chain(&other)),
         }
     }

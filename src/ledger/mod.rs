@@ -10,6 +10,7 @@
 
 mod answers;
 mod append;
+mod approval;
 mod audit;
 mod batch;
 mod body;

@@ -76,6 +76,11 @@ impl Roles {
         self.0.get(&role).is_some_and(|regions| is_within(regions.as_ref(), region))
     }
 
+    /// Whether one of them is system, security or audit.
+    pub fn is_privileged(&self) -> bool {
+        EXCLUSIVE.into_iter().any(|role| self.has(role))
+    }
+
     /// Each role with its regions; none for all.
     pub fn iter(&self) -> impl Iterator<Item = (Role, Option<&BTreeSet<Region>>)> {
         self.0.iter().map(|(role, regions)| (*role, regions.as_ref()))

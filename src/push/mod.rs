@@ -32,7 +32,11 @@ use std::fmt;
 use platform::RenderError;
 
 use crate::{
-    domain::Failure, grading::GradingError, identity::SuiteError, ledger::LedgerError, scoring::SchemeRef,
+    domain::{Failure, error_chain},
+    grading::GradingError,
+    identity::SuiteError,
+    ledger::LedgerError,
+    scoring::SchemeRef,
     store::DbError,
 };
 
@@ -161,6 +165,17 @@ impl fmt::Display for UnfitRecords {
 }
 
 impl std::error::Error for UnfitRecords {}
+
+impl From<PushError> for Failure {
+    fn from(error: PushError) -> Self {
+        match error {
+            PushError::NotActive { .. } => Self::not_found("platform_not_found", error.to_string()),
+            PushError::Store { source, .. } => source.into(),
+            PushError::Ledger(error) => error.into(),
+            other => Self::internal(error_chain(&other)),
+        }
+    }
+}
 
 impl PushError {
     /// Adds the step to an error of the store.

@@ -71,6 +71,7 @@ pub const RIGHTS: &[(&str, &str)] = &[
     ("core.operator_recovery_codes", BATCH),
     ("core.operator_failures", PASSING),
     ("core.operator_sessions", PASSING),
+    ("core.proposals", STATE),
     ("bulk.settlements", BATCH),
     ("bulk.fact_chunks", BATCH),
     ("bulk.fact_documents", BATCH),

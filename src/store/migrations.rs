@@ -58,6 +58,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(22, "0022_subject_statuses", bulk: false),
     migration!(23, "0023_push", bulk: false),
     migration!(24, "0024_operators", bulk: false),
+    migration!(25, "0025_approvals", bulk: false),
 ];
 
 record! {

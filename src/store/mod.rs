@@ -36,6 +36,7 @@ pub mod operators;
 pub mod outbox;
 pub mod pair;
 pub mod personal;
+pub mod proposals;
 pub mod push;
 pub mod restoration;
 pub mod rounds;
@@ -54,7 +55,7 @@ pub use db::{
     RowStatement, SQLITE_FILES, Snapshot, SnapshotFacts, TableColumns, Tx,
 };
 pub(crate) use db::{args, record, syncs};
-pub use env::Env;
+pub use env::{Approval, Env};
 pub use error::DbError;
 pub use job_lock::JobLock;
 pub use line_file::{LineFile, LineTail, Syncing};

@@ -60,6 +60,7 @@ macro_rules! metrics_list {
 metrics_list! {
     Gauge "medcredit_authority_certificate_expires_timestamp_seconds" [open("authority")]
         "When the certificate of a trusted authority expires, in Unix seconds.";
+    Gauge "medcredit_break_glass_acts" [] "Acts of the last 24 hours that one operator did although they need two.";
     Gauge "medcredit_build_info" [open("version")] "1, with the version of the program as label.";
     Gauge "medcredit_clock_offset_seconds" [] "How far this gateway's clock is ahead of the database server's.";
     Gauge "medcredit_clock_trusted" []
@@ -111,6 +112,7 @@ metrics_list! {
     ])] "Problem documents by code.";
     Gauge "medcredit_process_open_files" [] "Open file descriptors of the process.";
     Gauge "medcredit_process_open_files_limit" [] "The most file descriptors that the process may open.";
+    Gauge "medcredit_proposals" [closed("state", &["open", "approved"])] "Acts that wait for another operator, or for their execution.";
     Counter "medcredit_push_answers_total" [open("platform"), closed("verdict", &["accepted", "rejected"])] "Rows that platforms answered.";
     Gauge "medcredit_push_dead_pages" [open("platform")] "Pages that were given up.";
     Gauge "medcredit_push_due_corrections" [closed("state", &["due", "overdue"])] "Published results that are to be corrected, within the time for it or past it.";

@@ -48,6 +48,7 @@ const UNCHANGED: &[&str] = &[
     "period",
     "permission",
     "platform",
+    "proposal.id",
     "publication.number",
     "purpose",
     "rejected",

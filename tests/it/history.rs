@@ -11,6 +11,7 @@ use medcredit::{
     cli,
     consent::Consent,
     ledger::{HistoryState, SealError},
+    principals::{OperatorState, Roles},
     store::Env,
 };
 use serde_json::json;
@@ -24,6 +25,7 @@ use crate::{
         command::medcredit,
         decided_by,
         process::{Gateway, run},
+        tester,
     },
 };
 
@@ -184,7 +186,7 @@ fn done(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A bank is suspended and a consent revoked after the back-up that an operator restores. After the recovery both are ended
+/// A bank and an operator are suspended and a consent revoked after the back-up that an operator restores. After the recovery both are ended
 /// again, earlier tokens are void, and the other consent is suspended until an operator has compared it.
 async fn an_operator_recovers_a_database_that_lost_a_revocation(store: TestStore) {
     let app = TestApp::start(store.today()).await;
@@ -193,6 +195,8 @@ async fn an_operator_recovers_a_database_that_lost_a_revocation(store: TestStore
     let (config, file) = (app.config_file("gateway"), app.path("checkpoint-gateway"));
     let (revoked_id, kept_id, closed_id) = (revoked.id.to_string(), kept.id.to_string(), closed.id.to_string());
     let mut tokens = Vec::new();
+    let roles = Roles::parse(&["read_only"]).unwrap();
+    let wang = app.app.principals.create(tester(), "wang", &roles).await.unwrap().id;
     serve(&config, &bank, async |bank, token, _| {
         for consent in [&revoked, &kept] {
             assert_eq!(bank.get(&token, &Bank::data(consent, "grade")).await.status, 200);
@@ -204,6 +208,7 @@ async fn an_operator_recovers_a_database_that_lost_a_revocation(store: TestStore
     let operator = ["--operator", "li", "--config", &config];
     done(&[&["consent", "revoke", &revoked_id, "--reason", "withdrawn"], &operator[..]].concat());
     done(&[&["client", "suspend", &closed_id, "--reason", "certificate lost"], &operator[..]].concat());
+    done(&[&["operator", "suspend", "wang", "--reason", "dismissed"][..], &operator[..]].concat());
     let recover = [&["recover", "--reason", "the disk was lost"], &operator[..]].concat();
     let refused = run(&recover);
     assert!(!refused.status.success() && stderr(&refused).contains("nothing to recover"), "{}", stderr(&refused));
@@ -216,6 +221,7 @@ async fn an_operator_recovers_a_database_that_lost_a_revocation(store: TestStore
     restore(&app, backed_up, &revoked).await;
     let sql = format!("UPDATE clients SET state = 'active', epoch = epoch - 1 WHERE id = '{closed_id}'");
     vandalise_store(&app.store, &sql).await;
+    vandalise_store(&app.store, "UPDATE operators SET state = 'invited'").await;
     // The count of the answer that was given since is lost with its entry.
     let sql =
         format!("UPDATE consent_use SET used = used - 1, used_today = used_today - 1 WHERE consent_id = '{kept_id}'");
@@ -231,6 +237,7 @@ async fn an_operator_recovers_a_database_that_lost_a_revocation(store: TestStore
     for line in [
         format!("replayed   consent_revoked of {revoked_id}, by operator:li (epoch 1)"),
         format!("replayed   client_suspended of {closed_id}, by operator:li (epoch 1)"),
+        format!("replayed   operator_suspended of {wang}, by operator:li (epoch 1)"),
         "suspended  1 consents".into(),
         format!("lost       {lost} to {}, under {kept_id}", bank.id),
         "continues in epoch 2".into(),
@@ -241,6 +248,7 @@ async fn an_operator_recovers_a_database_that_lost_a_revocation(store: TestStore
         count(&app, "SELECT CAST(count(*) AS BIGINT) FROM ledger_entries WHERE body LIKE '%history_recovered%'").await,
         1
     );
+    assert_eq!(app.app.principals.operator("wang").await.unwrap().summary.state, OperatorState::Suspended);
     let former = std::fs::read_to_string(app.path("checkpoint-gateway.1")).unwrap();
     assert!(former.lines().next().unwrap().ends_with("/ledger/1"), "{former}");
     assert!(std::fs::read_to_string(&file).unwrap().lines().next().unwrap().ends_with("/ledger/2"));

@@ -9,6 +9,7 @@
 
 mod support;
 
+mod approvals;
 mod architecture;
 mod authority;
 mod backup;

@@ -4,7 +4,13 @@ use std::io::Write;
 
 use super::{plan::line, site::Site};
 use crate::{
-    cli::{Context, Usage, context::NothingDone, operator::Operator},
+    approvals::Proposed,
+    cli::{
+        Context, Usage,
+        context::NothingDone,
+        four_eyes::{Act, BreakGlass, acts_alone},
+        operator::Operator,
+    },
     push::carrier::RejectReason,
 };
 
@@ -18,6 +24,11 @@ pub(super) struct Retry {
     /// Deliver pages again that were given up, in place of rejected rows
     #[arg(long, conflicts_with = "record")]
     pages: bool,
+    /// The reason, where another operator has to approve --pages
+    #[arg(long, value_name = "TEXT", requires = "pages")]
+    reason: Option<String>,
+    #[command(flatten)]
+    glass: BreakGlass,
     #[command(flatten)]
     operator: Operator,
 }
@@ -53,6 +64,11 @@ pub(super) struct Pause {
 pub(super) struct Resume {
     /// The platform
     platform: String,
+    /// The reason, where another operator has to approve it
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    glass: BreakGlass,
     #[command(flatten)]
     operator: Operator,
 }
@@ -115,6 +131,12 @@ pub(super) async fn retry(args: &Retry, ctx: &Context) -> anyhow::Result<()> {
     let actor = args.operator.actor(ctx)?;
     let mut out = ctx.out();
     let done = if args.pages {
+        let proposed = Proposed::RedriveDead { platform: args.platform.clone() };
+        let act = Act { actor: &actor, proposed, reason: args.reason.as_deref(), glass: args.glass };
+        if !acts_alone(act, &ctx.config()?, &site.env(ctx), ctx).await? {
+            site.close().await;
+            return Ok(());
+        }
         let number = site.deliveries.redrive(&args.platform, &actor).await?;
         writeln!(out, "{number} pages are delivered again")?;
         number > 0
@@ -163,7 +185,14 @@ pub(super) async fn pause(args: &Pause, ctx: &Context) -> anyhow::Result<()> {
 pub(super) async fn resume(args: &Resume, ctx: &Context) -> anyhow::Result<()> {
     let site = Site::open(ctx).await?;
     site.chosen(std::slice::from_ref(&args.platform))?;
-    let resumed = site.deliveries.resume(&args.platform, &args.operator.actor(ctx)?).await?;
+    let actor = args.operator.actor(ctx)?;
+    let proposed = Proposed::ResumePlatform { platform: args.platform.clone() };
+    let act = Act { actor: &actor, proposed, reason: args.reason.as_deref(), glass: args.glass };
+    if !acts_alone(act, &ctx.config()?, &site.env(ctx), ctx).await? {
+        site.close().await;
+        return Ok(());
+    }
+    let resumed = site.deliveries.resume(&args.platform, &actor).await?;
     site.close().await;
     if !resumed {
         writeln!(ctx.out(), "{} is neither paused nor stopped", args.platform)?;

@@ -5,15 +5,9 @@ use std::sync::Arc;
 use crate::{
     app,
     authority::{Keyring, Purpose},
-    cli::{
-        Context, Usage,
-        context::custody,
-        ledger::{monitor, stored_keys},
-        model::library,
-    },
-    ledger::{FixedKeys, HistoryState},
+    cli::{Context, Usage, context::custody, ledger::must_be_current, model::library},
     push::delivery::Deliveries,
-    store::{Db, JobLock},
+    store::{Db, Env, JobLock},
 };
 
 /// The deliveries of the configured gateway.
@@ -37,10 +31,7 @@ impl Site {
 
     /// Refuses a database that was turned back: what it would send was sent before in another form (I9).
     pub(super) async fn must_be_current(&self, ctx: &Context) -> anyhow::Result<()> {
-        let keys = FixedKeys::verifying(stored_keys(&self.db).await?);
-        let state = monitor(&ctx.config()?, &self.db, keys).examine().await?;
-        anyhow::ensure!(matches!(state, HistoryState::Current) || !state.is_known(), "{state}");
-        Ok(())
+        must_be_current(&ctx.config()?, &self.db).await
     }
 
     /// The platforms that a command is about: those named, or all.
@@ -59,6 +50,11 @@ impl Site {
     /// The lock under which packages are made.
     pub(super) async fn lock(&self) -> anyhow::Result<JobLock> {
         Ok(self.deliveries.maker().lock().await?.ok_or(crate::push::PushError::Busy)?)
+    }
+
+    /// The environment of acts that the command proposes.
+    pub(super) fn env(&self, ctx: &Context) -> Env {
+        ctx.env(&self.db)
     }
 
     pub(super) async fn close(self) {

@@ -20,6 +20,7 @@ pub(super) use due::announce as announce_due;
 
 use super::{
     Context, Usage,
+    four_eyes::{Act, BreakGlass, acts_alone},
     model::{check::report_misfits, library, unknown_as_usage},
     operator::Operator,
 };
@@ -82,6 +83,11 @@ enum WithStore {
     Publish {
         /// The run's id
         run: String,
+        /// The reason, where another operator has to approve it
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        #[command(flatten)]
+        glass: BreakGlass,
         #[command(flatten)]
         operator: Operator,
     },
@@ -184,8 +190,13 @@ async fn run_with_store(verb: WithStore, ctx: &Context) -> anyhow::Result<()> {
             make(&rounds, &operator.actor(ctx)?, in_force, period, json, ctx).await?;
         }
         WithStore::Preassess { run, operator } => state::preassess(&rounds, &operator.actor(ctx)?, &run, ctx).await?,
-        WithStore::Publish { run, operator } => {
-            state::publish(&rounds, &operator.actor(ctx)?, &run, config.grading.grace_months, ctx).await?;
+        WithStore::Publish { run, reason, glass, operator } => {
+            let actor = operator.actor(ctx)?;
+            let proposed = state::proposed(&rounds, &run).await?;
+            let act = Act { actor: &actor, proposed, reason: reason.as_deref(), glass };
+            if acts_alone(act, &config, &ctx.env(&db), ctx).await? {
+                state::publish(&rounds, &actor, &run, config.grading.grace_months, ctx).await?;
+            }
         }
         WithStore::Discard { run, operator } => state::discard(&rounds, &operator.actor(ctx)?, &run, ctx).await?,
         WithStore::Show { run, json } => state::show(&rounds, &run, json, ctx).await?,

@@ -4,7 +4,13 @@ use std::io::Write;
 
 use serde_json::json;
 
-use crate::{cli::Context, domain::Actor, grading::Rounds, i18n::Lang};
+use crate::{
+    approvals::Proposed,
+    cli::Context,
+    domain::Actor,
+    grading::{GradingError, Rounds, RunState},
+    i18n::Lang,
+};
 
 /// Opens a trial run to objections.
 pub(super) async fn preassess(rounds: &Rounds, actor: &Actor, run: &str, ctx: &Context) -> anyhow::Result<()> {
@@ -15,6 +21,21 @@ pub(super) async fn preassess(rounds: &Rounds, actor: &Actor, run: &str, ctx: &C
         writeln!(out, "the last day of objections is {until}; it may be published from the next day on")?;
     }
     Ok(())
+}
+
+/// The publication of a run as a proposal, with the run that it would supersede.
+pub(super) async fn proposed(rounds: &Rounds, run: &str) -> anyhow::Result<Proposed> {
+    let runs = rounds.list().await?;
+    let found = runs.iter().find(|row| row.id == run).ok_or_else(|| GradingError::NoSuchRun(run.to_owned()))?;
+    let former = runs.iter().find(|row| {
+        row.state == RunState::Published.as_str() && (&row.kind, &row.scheme) == (&found.kind, &found.scheme)
+    });
+    Ok(Proposed::PublishRun {
+        run: found.id.clone(),
+        kind: found.kind.clone(),
+        period: found.period.clone(),
+        former: former.map(|row| row.id.clone()),
+    })
 }
 
 /// Publishes a run.

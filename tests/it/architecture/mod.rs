@@ -26,6 +26,7 @@ pub const LEVELS: &[(&str, u8)] = &[
     ("outbox", 3),
     ("timekeeping", 3),
     ("access", 4),
+    ("approvals", 4),
     ("authority", 4),
     ("backup", 4),
     ("collection", 4),

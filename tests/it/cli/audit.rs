@@ -27,8 +27,14 @@ use crate::support::{
     store::START,
 };
 
+mod approvals;
+
 /// The commands that change the store.
 const CHANGES: &[&str] = &[
+    "approval approve",
+    "approval execute",
+    "approval reject",
+    "approval withdraw",
     "backup",
     "certs distrust",
     "certs init",
@@ -86,6 +92,8 @@ const CHANGES_SEALED: &[&str] = &["ledger accept-checkpoint", "recover", "restor
 /// The commands that leave no entry of their own: they read, write only files, run the gateway, set up a demonstration
 /// with the use-cases above, or act as a bank over the API.
 const WITHOUT_ENTRY: &[&str] = &[
+    "approval list",
+    "approval show",
     "bank consent list",
     "bank consent receipt",
     "bank consent request",
@@ -516,6 +524,7 @@ fn every_command_leaves_one_entry_for_each_change() {
         grades(&mut site, &code).await;
         packages(&mut site).await;
         operators(&mut site).await;
+        approvals::acts(&mut site).await;
         site.leaves(1, "clock accept", &["--reason", "checked with the time signal"]).await;
         // The private keys, the secret of an operator's codes, and the personal data of subjects.
         site.write_keys(&[SECOND_KEY, FIRST_KEY]);
