@@ -4,7 +4,7 @@ use super::client::{AuthMethod, Client, ClientKind, Delivers, NewClient, SignedR
 use crate::{
     domain::{
         Actor, Failure, FailureKind,
-        ids::ClientId,
+        ids::{ClientId, EntryId},
         printable::{check_reason, check_text},
     },
     identity::assertion::ClientKeys,
@@ -198,13 +198,13 @@ pub async fn change_signing(
     Ok(signed)
 }
 
-/// Suspends a client: its next request is refused, on open connections too (I3).
-pub async fn suspend(env: &Env, actor: &Actor, reason: Option<&str>, id: &ClientId) -> Result<(), Failure> {
+/// Suspends a client: its next request is refused, on open connections too (I3). Returns the entry of the act.
+pub async fn suspend(env: &Env, actor: &Actor, reason: Option<&str>, id: &ClientId) -> Result<EntryId, Failure> {
     set_state(env, actor, reason, id, NewState { word: "suspended", action: Action::ClientSuspended }).await
 }
 
-/// Lets a suspended client call again.
-pub async fn resume(env: &Env, actor: &Actor, reason: Option<&str>, id: &ClientId) -> Result<(), Failure> {
+/// Lets a suspended client call again. Returns the entry of the act.
+pub async fn resume(env: &Env, actor: &Actor, reason: Option<&str>, id: &ClientId) -> Result<EntryId, Failure> {
     set_state(env, actor, reason, id, NewState { word: "active", action: Action::ClientResumed }).await
 }
 
@@ -220,7 +220,7 @@ async fn set_state(
     reason: Option<&str>,
     id: &ClientId,
     state: NewState,
-) -> Result<(), Failure> {
+) -> Result<EntryId, Failure> {
     check_reason(reason)?;
     let mut tx = env.db.begin("access::set_state").await?;
     // The bank's lock, exclusively: answers in progress are committed before, or find the raised epoch (I2, I3).
@@ -232,10 +232,11 @@ async fn set_state(
             format!("{id} is unknown, closed, or {} already.", state.word),
         ));
     }
-    record(&mut tx, env, actor, state.action, id, Change::none().because(reason)).await?;
+    let entry = record(&mut tx, env, actor, state.action, id, Change::none().because(reason)).await?;
     // By this number every gateway refuses or accepts the client within a second (I3).
     changes::raise(&mut tx).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    Ok(entry)
 }
 
 /// Writes the ledger entry of a change of a client, in the transaction of the change.
@@ -246,7 +247,7 @@ async fn record(
     action: Action,
     client: &ClientId,
     change: Change,
-) -> Result<(), Failure> {
+) -> Result<EntryId, Failure> {
     let entered = ledger::audit(tx, env, actor, action, Some(&client.to_string()), change).await;
-    entered.map(drop).map_err(|error| Failure::unavailable("ledger_unavailable", error.to_string()))
+    entered.map_err(|error| Failure::unavailable("ledger_unavailable", error.to_string()))
 }

@@ -13,6 +13,7 @@ mod directory;
 mod issue;
 mod manage;
 mod nonce;
+mod read;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ pub use client::{AuthMethod, Client, ClientKind, ClientState, Delivers, LimitOve
 pub use directory::Directory;
 pub use issue::{ActiveToken, Introspection, IssuedToken, TokenRequest};
 pub use manage::{MOST_PENDING, SigningChange, change_signing, check_new, list, register, resume, suspend};
+pub use read::{ClientFilter, ClientRecord, counts, find, page};
 
 use crate::{
     domain::Failure,

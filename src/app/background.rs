@@ -79,6 +79,9 @@ impl App {
             portal.addresses.tidy();
             portal.sites.tidy();
         }
+        if let Some(console) = &self.console {
+            console.addresses.tidy();
+        }
         if self.recorder.require_current().is_err() {
             // What a database that was turned back expires or deletes could be needed to recover (I9).
             return Ok(());
@@ -167,8 +170,9 @@ impl App {
         }));
         self.start_observation(&mut tasks, stopping);
         self.start_push(&mut tasks, stopping);
-        if let Some(portal) = &self.portal {
-            let server = portal.server.clone();
+        let servers = [self.portal.as_ref().map(|own| &own.server), self.console.as_ref().map(|own| &own.server)];
+        for server in servers.into_iter().flatten() {
+            let server = server.clone();
             tasks.spawn(every(FILES_INTERVAL, stopping.clone(), move || {
                 let server = server.clone();
                 async move {

@@ -37,4 +37,9 @@ impl LogReader {
     pub async fn prove(&self, disclosure: &str, client: &str) -> Result<Option<ProofStatus>, Failure> {
         Ok(ledger::prove(&self.db, disclosure, Some(client)).await?)
     }
+
+    /// The proof of any entry, for those who read the whole ledger.
+    pub async fn prove_any(&self, entry: &str) -> Result<Option<ProofStatus>, Failure> {
+        Ok(ledger::prove(&self.db, entry, None).await?)
+    }
 }

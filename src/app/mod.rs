@@ -2,6 +2,7 @@
 
 mod acts;
 mod background;
+mod console;
 mod corrections;
 mod health;
 mod keys;
@@ -29,7 +30,8 @@ use crate::{
     config::Config,
     consent::Consents,
     disclosure::Disclosures,
-    domain::TableError,
+    domain::{Kinds, TableError, Timestamp, region::RegionTable},
+    dossier::Dossiers,
     grading::{Library, LibraryError},
     identity::keyset::LiveKeys,
     importing::Uploads,
@@ -39,10 +41,12 @@ use crate::{
     principals::Principals,
     push::{carrier::CarrierRefused, delivery::Deliveries, platform::PlatformsError},
     store::{DbError, Env, durability::DurabilityWatch},
+    telemetry::RecentCalls,
     timekeeping::ClockMonitor,
 };
 
 pub use acts::{ActDone, Acts};
+pub use console::Console;
 pub use log_reader::LogReader;
 pub use open::reference_tables;
 pub use policies::{clock_bounds, consent_policy, principals_policy, requirements};
@@ -122,6 +126,18 @@ pub struct App {
     pub principals: Principals,
     /// Acts that need a second operator.
     pub approvals: Approvals,
+    /// Files of subjects, for the bureau's own staff.
+    pub dossiers: Dossiers,
+    /// The kinds of subject, with their names.
+    pub kinds: Kinds,
+    /// The regions, with their names.
+    pub regions: RegionTable,
+    /// The calls of banks of the last day, as this process has answered them.
+    pub recent_calls: Arc<RecentCalls>,
+    /// When this process opened the rooms.
+    pub opened_at: Timestamp,
+    /// The parts of the administrators' listener, if the configuration has one.
+    pub console: Option<Console>,
     /// Every key there ever was, as last read.
     pub key_log: ArcSwap<Vec<KeyRecord>>,
     custody: Custody,

@@ -11,7 +11,7 @@ use std::{
 use arc_swap::ArcSwap;
 
 use super::{
-    App, AppError, LogReader, Portal,
+    App, AppError, Console, LogReader, Portal,
     corrections::CorrectionWatch,
     deliveries,
     keys::{CheckpointKeys, key_set},
@@ -28,6 +28,7 @@ use crate::{
     consent::Consents,
     disclosure::{Disclosures, Services},
     domain::{Actor, TableError},
+    dossier::{Dossiers, Tables},
     grading::Library,
     identity::{keyset::LiveKeys, token::Expected},
     importing::{Importer, References, Uploads},
@@ -70,7 +71,7 @@ impl App {
         let sighting = Sighting::first(&env.db, &checkpoint_file, &answer_journal(&config)).await;
         let sighting = sighting.map_err(AppError::Ledger)?;
         let name = GatewayName::take(checkpoint_file.path()).await;
-        let AuthorityParts { custody, key_file, reloader, keyring, portal } =
+        let AuthorityParts { custody, key_file, reloader, keyring, portal, console } =
             authority(&config, &env).await.map_err(AppError::Authority)?;
         let keys: LiveKeys = Arc::new(ArcSwap::from_pointee(key_set(&keyring).map_err(AppError::Authority)?));
         let access = access(&config, &env, &keys).await?;
@@ -108,7 +109,6 @@ impl App {
             limits: limits(&config, &env),
             buffered_bytes: byte_budget(&config),
             outbox: Outbox::new(env.clone(), outbox_policy(&config)),
-            imports: imports(&config, &importing, &custody, references),
             log: LogReader::new(env.db.clone()),
             reloader: Arc::new(reloader),
             durability: DurabilityWatch::default(),
@@ -116,6 +116,14 @@ impl App {
             portal,
             principals: principals(&config, &env, &custody),
             approvals: Approvals::open(env.clone(), config.approvals.expiry()),
+            console,
+            dossiers: dossiers(&env, &custody, &references),
+            kinds: references.kinds.clone(),
+            regions: references.regions.clone(),
+            // Last of those that use the tables: it takes them.
+            imports: imports(&config, &importing, &custody, references),
+            recent_calls: Arc::default(),
+            opened_at: env.now(),
             key_log: ArcSwap::from_pointee(keyring.records().to_vec()),
             custody,
             key_file,
@@ -144,6 +152,7 @@ struct AuthorityParts {
     reloader: Reloader,
     keyring: Keyring,
     portal: Option<Portal>,
+    console: Option<Console>,
 }
 
 async fn authority(config: &Config, env: &Env) -> Result<AuthorityParts, AuthorityError> {
@@ -157,7 +166,8 @@ async fn authority(config: &Config, env: &Env) -> Result<AuthorityParts, Authori
     let reloader = Reloader::start(custody.clone(), server_files(config.partner.tls_files())).await?;
     let keyring = Keyring::load(&custody).await?;
     let portal = Portal::open(config, &custody).await?;
-    Ok(AuthorityParts { custody, key_file, reloader, keyring, portal })
+    let console = Console::open(config, &custody).await?;
+    Ok(AuthorityParts { custody, key_file, reloader, keyring, portal, console })
 }
 
 async fn access(config: &Config, env: &Env, keys: &LiveKeys) -> Result<Access, AppError> {
@@ -209,6 +219,11 @@ fn ledger(config: &Config, env: &Env, keys: &LiveKeys, faults: &Faults, name: Ga
 
 fn principals(config: &Config, env: &Env, custody: &Custody) -> Principals {
     Principals::open(env.clone(), custody.crypter.clone(), principals_policy(config))
+}
+
+fn dossiers(env: &Env, custody: &Custody, references: &References) -> Dossiers {
+    let References { kinds, regions, catalogues } = references.clone();
+    Dossiers::new(env.clone(), custody.crypter.clone(), Tables { kinds, regions, catalogues })
 }
 
 fn limits(config: &Config, env: &Env) -> Limits {

@@ -35,7 +35,7 @@ impl Portal {
             return Ok(None);
         }
         let files = server_files(section.tls_files(&config.partner));
-        let server = Arc::new(PublicServer::start(custody.clone(), files).await?);
+        let server = Arc::new(PublicServer::start(custody.clone(), files, "portal").await?);
         let limit = limit_policy("address", section.per_address);
         let quota = limit.quota.saturating_mul(ADDRESSES_OF_SITE);
         let of_site = Policy { name: "site".into(), quota, ..limit.clone() };

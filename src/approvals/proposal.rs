@@ -9,7 +9,7 @@ use super::{ApprovalError, Approvals, ProposalState, Proposed, Verdict};
 use crate::{
     domain::{
         Actor, Malformed, Principal, Timestamp,
-        ids::ProposalId,
+        ids::{EntryId, ProposalId},
         names::comparable,
         printable::{LONGEST_REASON, check_text},
     },
@@ -46,6 +46,9 @@ pub struct Proposal {
     pub decision: Option<String>,
     pub executed_at: Option<Timestamp>,
     pub executed_by: Option<String>,
+    /// The ledger entry of the step that returned this value; none where it was only read.
+    #[serde(skip)]
+    pub entry: Option<EntryId>,
 }
 
 impl Proposal {
@@ -69,6 +72,7 @@ impl Proposal {
             decision: row.decision,
             executed_at: row.executed_at.map(Timestamp::from_micros),
             executed_by: row.executed_by,
+            entry: None,
         })
     }
 }
@@ -150,9 +154,9 @@ impl Approvals {
             "difference": new.proposed.difference(),
         });
         let change = Change::of(detail).because(Some(new.reason));
-        ledger::audit(&mut tx, &self.env, new.actor, action, Some(&row.id), change).await?;
+        let entry = ledger::audit(&mut tx, &self.env, new.actor, action, Some(&row.id), change).await?;
         tx.commit().await?;
-        Ok(Proposal::of_row(row, now)?)
+        Ok(Proposal { entry: Some(entry), ..Proposal::of_row(row, now)? })
     }
 
     /// Decides a proposal. Another operator approves; any operator rejects, also what was approved and is not executed.
@@ -216,13 +220,13 @@ impl Approvals {
             "proposed_by": row.proposed_by,
         });
         let change = Change::of(detail).because(reason);
-        let entry = ledger::audit(&mut tx, &self.env, actor, action, Some(&row.id), change).await?.to_string();
-        proposals::decide(&mut tx, &row.id, state.as_str(), (now, &by, reason), Some(&entry)).await?;
+        let entry = ledger::audit(&mut tx, &self.env, actor, action, Some(&row.id), change).await?;
+        proposals::decide(&mut tx, &row.id, state.as_str(), (now, &by, reason), Some(&entry.to_string())).await?;
         tx.commit().await?;
         row.state = state.to_string();
         (row.decided_at, row.decided_by) = (Some(now.micros()), Some(by));
         row.decision = reason.map(str::to_owned);
-        Ok(Proposal::of_row(row, now)?)
+        Ok(Proposal { entry: Some(entry), ..Proposal::of_row(row, now)? })
     }
 
     /// The proposals that wait, oldest first; or all there ever were, latest first.

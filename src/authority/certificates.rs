@@ -12,7 +12,10 @@ use super::{
     local_ca,
 };
 use crate::{
-    domain::{Timestamp, ids::CertificateId},
+    domain::{
+        Timestamp,
+        ids::{CertificateId, EntryId},
+    },
     identity::{CertificateFacts, KeyPair, Signer as _, Suite},
     ledger::{Action, Change},
     store::{
@@ -182,6 +185,8 @@ pub struct Revoked {
     pub subject: String,
     /// The number of registered clients with this subject.
     pub clients: usize,
+    /// The ledger entry.
+    pub entry: EntryId,
 }
 
 /// Revokes a certificate of the local CA, given by id, serial number or thumbprint. The same transaction signs a
@@ -214,7 +219,9 @@ pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revok
         local_ca::publish_list(&mut tx, custody, &issuer).await?;
     }
     let detail = json!({ "serial": row.serial, "subject": row.subject, "thumbprint": row.thumbprint });
-    audit(&mut tx, custody, Action::CertificateRevoked, &row.id, Change::of(detail).because(Some(reason))).await?;
+    let entered =
+        audit(&mut tx, custody, Action::CertificateRevoked, &row.id, Change::of(detail).because(Some(reason)));
+    let entry = entered.await?;
     // Clients of a former authority are registered under the present one.
     let concerned = AffectedClients::Identity(&own.id, &row.subject);
     // In this transaction, so that no answer of the client is recorded after the revocation commits (I2).
@@ -223,7 +230,7 @@ pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revok
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::warn!(certificate.id = %row.id, reason, "a certificate was revoked");
-    Ok(Revoked { id: row.id, subject: row.subject, clients })
+    Ok(Revoked { id: row.id, subject: row.subject, clients, entry })
 }
 
 /// Refuses a leaf or intermediate certificate, even if its authority has not revoked it. The SHA-256 thumbprint is
@@ -279,6 +286,8 @@ pub struct CertificateRecord {
     pub serial: String,
     /// The thumbprint, base64url.
     pub thumbprint: String,
+    /// The beginning of validity.
+    pub not_before: Timestamp,
     /// The end of validity.
     pub not_after: Timestamp,
     /// The time and reason of revocation.
@@ -294,6 +303,7 @@ pub async fn list(custody: &Custody) -> Result<Vec<CertificateRecord>, Authority
         subject: row.subject,
         serial: row.serial,
         thumbprint: row.thumbprint,
+        not_before: Timestamp::from_micros(row.not_before_at),
         not_after: Timestamp::from_micros(row.not_after_at),
         revoked: row.revoked_at.map(Timestamp::from_micros).zip(row.revocation_reason),
     };

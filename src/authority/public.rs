@@ -14,14 +14,13 @@ use super::{
 };
 use crate::identity::tls;
 
-/// The name of the listener in metrics and logs.
-const LISTENER: &str = "portal";
-
 /// The TLS configuration of a public listener, kept up to date with its files.
 #[derive(Debug)]
 pub struct PublicServer {
     custody: Custody,
     files: ServerFiles,
+    /// The name of the listener in metrics and logs.
+    listener: &'static str,
     config: ArcSwap<ServerConfig>,
     state: Mutex<State>,
 }
@@ -34,14 +33,19 @@ struct State {
 }
 
 impl PublicServer {
-    /// Reads the files for the first time. An invalid certificate is an error, because there is no old one to keep.
-    pub async fn start(custody: Custody, files: ServerFiles) -> Result<Self, AuthorityError> {
+    /// Reads the files of a listener for the first time. An invalid certificate is an error, because there is no old one to keep.
+    pub async fn start(custody: Custody, files: ServerFiles, listener: &'static str) -> Result<Self, AuthorityError> {
         // The stamps first: a file that is replaced before it is read then has a new stamp and is read again.
         let seen = stamps(&files).await.map(SeenFile::used);
         let certified = server::load(&files, &custody.crypter, custody.env.clock.now())?;
         let config = build(&custody, &certified)?;
         let state = Mutex::new(State { seen, certified, alerts: ExpiryAlerts::default() });
-        Ok(Self { custody, files, config: ArcSwap::from_pointee(config), state })
+        Ok(Self { custody, files, listener, config: ArcSwap::from_pointee(config), state })
+    }
+
+    /// The name of the listener in metrics and logs.
+    pub const fn listener(&self) -> &'static str {
+        self.listener
     }
 
     /// The current TLS configuration.
@@ -63,13 +67,13 @@ impl PublicServer {
                     state.seen = current.map(SeenFile::used);
                     self.config.store(Arc::new(config));
                     state.certified = certified;
-                    expiry_alerts::server_accepted(LISTENER);
+                    expiry_alerts::server_accepted(self.listener);
                     loaded_new = true;
                 }
                 Err(error) => {
                     // A broken file is reported once, and read again when it changes or after a while.
                     if state.seen.iter().zip(&current).any(|(seen, stamp)| !seen.was_refused(stamp.as_ref())) {
-                        expiry_alerts::server_rejected(LISTENER, &error);
+                        expiry_alerts::server_rejected(self.listener, &error);
                     }
                     state.seen = current.map(|stamp| SeenFile::unused(stamp, is_passing(&error), now));
                 }
@@ -77,7 +81,7 @@ impl PublicServer {
         }
         let certified = Arc::clone(&state.certified);
         if let Ok(leaf) = certified.end_entity_cert() {
-            state.alerts.check_server(LISTENER, leaf, now);
+            state.alerts.check_server(self.listener, leaf, now);
         }
         loaded_new
     }

@@ -13,7 +13,7 @@ use crate::{
 /// The option of every command that needs a second operator.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(super) struct BreakGlass {
-    /// Act immediately and alone, although [approvals] require a second operator: it is recorded and raises an alert. Give a --reason
+    /// Act immediately and alone, although approvals require a second operator: it is recorded and raises an alert. Give a --reason
     #[arg(long)]
     break_glass: bool,
 }

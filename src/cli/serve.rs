@@ -65,7 +65,8 @@ const FEWEST_CONNECTIONS: u64 = 64;
 /// clients take all they can. Raises the limit of the process where that is allowed.
 fn leave_descriptors(config: &mut Config) -> anyhow::Result<()> {
     let portal = if config.portal.enabled { config.portal.max_connections } else { 0 };
-    let connections = u64::from(config.partner.max_connections) + u64::from(portal);
+    let console = if config.console.enabled { config.console.max_connections } else { 0 };
+    let connections = [config.partner.max_connections, portal, console].map(u64::from).iter().sum::<u64>();
     let of_telemetry = u64::try_from(telemetry::MAX_CONNECTIONS).unwrap_or(0);
     let others = OTHER_DESCRIPTORS + of_telemetry + u64::from(config.store.max_connections);
     let limit = telemetry::raise_descriptor_limit(others + connections);
@@ -85,10 +86,20 @@ fn leave_descriptors(config: &mut Config) -> anyhow::Result<()> {
         partner.max_handshakes = partner.max_handshakes.min(partner.max_connections);
         partner.reserved_handshakes = partner.reserved_handshakes.min(partner.max_handshakes / 4);
         config.portal.max_connections = part(config.portal.max_connections);
+        config.console.max_connections = part(config.console.max_connections);
         let count = config.partner.max_connections;
         tracing::warn!(limit, count, "the limit of open files leaves fewer connections than configured");
     }
     Ok(())
+}
+
+/// The bound sockets of the listeners.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    pub(super) partner: TcpListener,
+    pub(super) telemetry: TcpListener,
+    pub(super) portal: Option<TcpListener>,
+    pub(super) console: Option<TcpListener>,
 }
 
 /// A running gateway with its telemetry.
@@ -101,13 +112,9 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Serves banks on one socket, monitoring on another, and the public on a third if there is one.
-    pub(super) fn start(
-        app: Arc<App>,
-        partner: TcpListener,
-        telemetry: TcpListener,
-        portal: Option<TcpListener>,
-    ) -> anyhow::Result<Self> {
+    /// Serves banks and monitoring, and the public and administrators where there are sockets for them.
+    pub(super) fn start(app: Arc<App>, sockets: Sockets) -> anyhow::Result<Self> {
+        let Sockets { partner, telemetry, portal, console } = sockets;
         let health = Health::new();
         tracing::info!(listener = "telemetry", address = %telemetry.local_addr()?, "listening");
         // First: what is counted before the recorder is installed is lost.
@@ -115,6 +122,9 @@ impl Serving {
         let mut running = Running::start(app, partner, &health)?;
         if let Some(socket) = portal {
             running.open_portal(socket)?;
+        }
+        if let Some(socket) = console {
+            running.open_console(socket)?;
         }
         // Last, when every check is registered: a probe that came before would have found nothing wrong. It waits in the socket.
         let (stop, mut stopping) = watch::channel(false);
@@ -196,11 +206,13 @@ async fn serve(mut config: Config, ctx: &Context) -> anyhow::Result<()> {
     let telemetry = listen(config.telemetry.listen, "telemetry.listen").await?;
     let partner = listen(config.partner.listen, "partner.listen").await?;
     let portal = if config.portal.enabled { Some(listen(config.portal.listen, "portal.listen").await?) } else { None };
+    let console =
+        if config.console.enabled { Some(listen(config.console.listen, "console.listen").await?) } else { None };
     let delay = config.telemetry.stop_delay();
     let app = App::open(config, ctx.env(&db)).await.context("the gateway")?;
     app.require_known_history()?;
     let history = app.history.history().clone();
-    let serving = Serving::start(app.clone(), partner, telemetry, portal)?;
+    let serving = Serving::start(app.clone(), Sockets { partner, telemetry, portal, console })?;
     manager.notify("READY=1\nSTATUS=serving");
     // To the end: also while requests in progress are finished, which may take longer than the service manager waits for a sign.
     let _alive = signs_of_life(&manager, ctx.service.watchdog_interval());
@@ -314,6 +326,9 @@ async fn reload(reloading: &Reloading<'_>) {
     }
     if let Some(portal) = &app.portal {
         portal.server.refresh().await;
+    }
+    if let Some(console) = &app.console {
+        console.server.refresh().await;
     }
     let outcome = if failed { "failed" } else { "done" };
     metrics::counter!("medcredit_reloads_total", "outcome" => outcome).increment(1);

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Partner, Report, Section, TlsFiles, gateway::check_origin};
+use super::{Partner, Quota, Report, Section, TlsFiles, gateway::check_origin};
 
 /// The administrators' listener.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub struct Console {
     pub max_connections: u32,
     /// The most open connections of one address.
     pub max_connections_per_address: u32,
+    /// The rate limit of one address.
+    pub per_address: Quota,
     session_idle_minutes: u32,
     session_hours: u32,
     invitation_hours: u32,
@@ -57,6 +59,7 @@ impl Console {
 impl Section for Console {
     fn check(&self, report: &mut Report<'_>) {
         check_origin(report, "public_origin", &self.public_origin);
+        self.per_address.check("per_address", report);
         report.require(
             self.certificate_file.is_some() == self.key_file.is_some(),
             "certificate_file",

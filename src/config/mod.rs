@@ -204,7 +204,7 @@ impl Config {
     pub fn open_files(&self) -> u64 {
         let portal = if self.portal.enabled { self.portal.max_connections } else { 0 };
         let console = if self.console.enabled { self.console.max_connections } else { 0 };
-        let connections = u64::from(self.partner.max_connections) + u64::from(portal) + u64::from(console);
+        let connections = [self.partner.max_connections, portal, console].map(u64::from).iter().sum::<u64>();
         OTHER_FILES + connections + u64::from(self.store.max_connections)
     }
 

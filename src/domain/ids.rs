@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use super::{
+    Timestamp,
     clock::Clock,
     malformed::{Malformed, serde_as_text},
     rng::Entropy,
@@ -52,20 +53,27 @@ fn read_base32(text: &str) -> Option<u128> {
     })
 }
 
+/// A number in base32.
+struct Base32(u128);
+
+impl fmt::Display for Base32 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_base32(self.0, f)
+    }
+}
+
 /// The part after the prefix of the first id that could have been made so long before `id`: ids sort by time.
 pub fn suffix_before(id: &str, by: std::time::Duration) -> Option<String> {
-    struct Base32(u128);
-
-    impl fmt::Display for Base32 {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write_base32(self.0, f)
-        }
-    }
-
     let (_, suffix) = id.split_once('_')?;
     // The milliseconds stand above version, variant and randomness.
     let millis = (read_base32(suffix)? >> 80).saturating_sub(by.as_millis());
     Some(Base32(millis << 80).to_string())
+}
+
+/// The part after the prefix of the first id that could have been made at an instant.
+pub fn suffix_at(at: Timestamp) -> String {
+    let millis = u64::try_from(at.micros().div_euclid(1000)).unwrap_or(0);
+    Base32(u128::from(millis) << 80).to_string()
 }
 
 macro_rules! ids {

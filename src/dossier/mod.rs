@@ -50,8 +50,13 @@ impl Dossiers {
 
     async fn subject(&self, code: &str) -> Result<SubjectRow, Failure> {
         let row = subjects::find(&self.env.db.read("subjects::find"), code).await?;
-        row.ok_or_else(|| Failure::not_found("subject_unknown", "There is no subject with this code."))
+        row.ok_or_else(unknown_subject)
     }
+}
+
+/// The failure of a code that no subject has.
+fn unknown_subject() -> Failure {
+    Failure::not_found("subject_unknown", "There is no subject with this code.")
 }
 
 /// The failure of personal data that cannot be decrypted.

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Dossier, Dossiers, file::Masking};
+use super::{Dossier, Dossiers, file::Masking, unknown_subject};
 use crate::{
-    domain::{Actor, Failure},
+    domain::{Actor, Failure, Region, ids::EntryId},
     ledger::{self, Action, Change, LedgerError},
 };
 
@@ -46,19 +46,37 @@ impl Dossiers {
         self.file(code, Masking::Off).await
     }
 
-    /// Records an access in the ledger. On return it is durable, and the data may be shown.
+    /// A dossier with personal parts masked, for an operator who sees subjects of some regions. The access is recorded before
+    /// anything is read; returns its entry. A subject of another region is like an unknown one.
+    pub async fn look(
+        &self,
+        code: &str,
+        access: PersonalAccess<'_>,
+        covers: impl Fn(Region) -> bool,
+    ) -> Result<(Dossier, EntryId), Failure> {
+        access.check()?;
+        let region: Option<Region> = self.subject(code).await?.region.parse().ok();
+        if !region.is_some_and(covers) {
+            return Err(unknown_subject());
+        }
+        let entry = self.record(access, Action::SubjectViewed, json!({}), Some(code)).await?;
+        Ok((self.file(code, Masking::On).await?, entry))
+    }
+
+    /// Records an access in the ledger. On return it is durable, and the data may be shown. Returns the entry.
     pub(super) async fn record(
         &self,
         access: PersonalAccess<'_>,
         action: Action,
         detail: Value,
         target: Option<&str>,
-    ) -> Result<(), Failure> {
+    ) -> Result<EntryId, Failure> {
         // Not an internal error: without the ledger nothing is shown, and a later attempt may succeed.
         let failed = |error: LedgerError| Failure::unavailable("ledger_unavailable", error.to_string());
         let mut tx = self.env.db.begin("dossier::record").await?;
         let change = Change::of(detail).because(Some(access.purpose));
-        ledger::audit(&mut tx, &self.env, access.actor, action, target, change).await.map_err(failed)?;
-        Ok(tx.commit().await?)
+        let entry = ledger::audit(&mut tx, &self.env, access.actor, action, target, change).await.map_err(failed)?;
+        tx.commit().await?;
+        Ok(entry)
     }
 }

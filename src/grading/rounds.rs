@@ -40,6 +40,12 @@ impl Rounds {
         runs::list(&self.env.db.read("list_runs")).await.map_err(GradingError::during("listing the runs"))
     }
 
+    /// A page of runs before an id, latest first; of one kind and state, or of all.
+    pub async fn page(&self, before: &str, kind: &str, state: &str, limit: i64) -> Result<Vec<RunRow>, GradingError> {
+        let rows = runs::page(&self.env.db.read("runs::page"), before, kind, state, limit).await;
+        rows.map_err(GradingError::during("listing the runs"))
+    }
+
     /// A run by its id.
     pub(super) async fn find(&self, run_id: &str) -> Result<RunRow, GradingError> {
         let found = runs::find(&self.env.db.read("find_run"), run_id).await;

@@ -32,19 +32,21 @@ pub struct Api {
     router: Router,
     /// Whether `Want-Content-Digest` is honoured.
     adds_digests: bool,
+    /// Whether calls are counted for the overview of administrators.
+    counts_calls: bool,
 }
 
 impl Api {
     /// The API of the partner listener: the content of requests is checked.
     pub fn partner(app: Arc<App>, router: Router<Arc<App>>) -> Self {
         let layer = RouteLayer { checks_content: true };
-        Self { router: router.layer(layer).with_state(app.clone()), app, adds_digests: true }
+        Self { router: router.layer(layer).with_state(app.clone()), app, adds_digests: true, counts_calls: true }
     }
 
     /// The API of a public listener.
     pub fn public(app: Arc<App>, router: Router<Arc<App>>) -> Self {
         let layer = RouteLayer { checks_content: false };
-        Self { router: router.layer(layer).with_state(app.clone()), app, adds_digests: false }
+        Self { router: router.layer(layer).with_state(app.clone()), app, adds_digests: false, counts_calls: false }
     }
 
     async fn handle_logged(self, mut request: Request) -> Response {
@@ -59,7 +61,11 @@ impl Api {
         request.extensions_mut().insert(pending.log.clone());
         // Infallible: the router answers everything.
         let response = self.router.oneshot(request).await.unwrap_or_else(|never| match never {});
-        pending.finish(response)
+        let (response, code) = pending.finish(response);
+        if self.counts_calls {
+            self.app.recent_calls.count(self.app.env.clock.now().seconds().div_euclid(60), code);
+        }
+        response
     }
 }
 

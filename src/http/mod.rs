@@ -1,4 +1,4 @@
-//! HTTP: the listeners of banks and of the public, their middleware, the OAuth endpoints and the APIs.
+//! HTTP: the listeners of banks, of the public and of administrators, their middleware, the OAuth endpoints, the APIs and the pages.
 //!
 //! Nothing is decided here: a handler extracts an authenticated caller and typed input, calls one use-case and maps its
 //! result. It reads no database. Status codes are in `problem.rs` alone. The files of this folder build on each other in one
@@ -7,6 +7,7 @@
 pub mod api;
 pub mod authentication;
 pub mod bank;
+pub mod console;
 pub mod content_digest;
 pub mod header_names;
 pub mod idempotency;
@@ -26,3 +27,4 @@ pub mod request_log;
 pub mod request_signature;
 mod segmented_body;
 pub mod server;
+pub mod web;

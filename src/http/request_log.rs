@@ -98,8 +98,8 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Completes the response and writes the request's line in the log.
-    pub(super) fn finish(self, mut response: Response) -> Response {
+    /// Completes the response and writes the request's line in the log. Returns the code of a refusal with it.
+    pub(super) fn finish(self, mut response: Response) -> (Response, Option<&'static str>) {
         let problem = response.extensions_mut().remove::<Problem>();
         let logged =
             problem.clone().or_else(|| response.extensions_mut().remove::<LoggedOnly>().map(|logged| logged.0));
@@ -119,7 +119,7 @@ impl Pending {
         };
         line.write(logged.as_ref());
         histogram(line.status, line.route).record(duration.as_secs_f64());
-        response
+        (response, logged.map(|problem| problem.failure().code))
     }
 }
 

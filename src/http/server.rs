@@ -8,7 +8,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use super::{
     api::{self, Api},
-    bank,
+    bank, console,
     header_names::INTERACTION_ID,
     listener::{
         kind::{Listener, ListenerKind},
@@ -33,6 +33,7 @@ pub struct Running {
     stop_listening: watch::Sender<bool>,
     listeners: JoinSet<()>,
     portal: Option<SocketAddr>,
+    console: Option<SocketAddr>,
     background: Option<Background>,
 }
 
@@ -70,7 +71,7 @@ impl Running {
         let mut listeners = JoinSet::new();
         listeners.spawn(serve_partner(app.clone(), socket, stopped(stopping)));
         tracing::info!(listener = "partner", address = %address, "listening");
-        Ok(Self { app, address, stop_listening, listeners, portal: None, background: None })
+        Ok(Self { app, address, stop_listening, listeners, portal: None, console: None, background: None })
     }
 
     /// Serves the public on another socket, when the configuration has a portal.
@@ -82,6 +83,23 @@ impl Running {
         self.portal = Some(address);
         tracing::info!(listener = "portal", address = %address, "listening");
         Ok(())
+    }
+
+    /// Serves administrators on another socket, when the configuration has a console.
+    pub fn open_console(&mut self, socket: TcpListener) -> io::Result<()> {
+        let console = self.app.console.as_ref().ok_or_else(|| io::Error::other("the console is not enabled"))?;
+        let (kind, address) = (ListenerKind::Public(console.server.clone()), socket.local_addr()?);
+        let (app, shutdown) = (self.app.clone(), stopped(self.stop_listening.subscribe()));
+        let listener = listener(&app, Settings::of_console(&app.config), kind);
+        self.listeners.spawn(async move { listener.serve(socket, console::api(app), shutdown).await });
+        self.console = Some(address);
+        tracing::info!(listener = "console", address = %address, "listening");
+        Ok(())
+    }
+
+    /// The address of the console listener.
+    pub const fn console(&self) -> Option<SocketAddr> {
+        self.console
     }
 
     /// The address of the portal listener.

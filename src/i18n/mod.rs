@@ -10,6 +10,7 @@
 mod number;
 pub mod report;
 pub mod score;
+pub mod web;
 
 use std::{fmt, str::FromStr};
 

@@ -83,6 +83,26 @@ pub struct UploadReport {
     more: bool,
 }
 
+/// What was found in the rows of an import, without the words that quote the file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImportFindings {
+    /// The number of findings by code.
+    pub codes: Vec<(String, u64)>,
+    /// The first thousand findings.
+    pub rows: Vec<RowFinding>,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowFinding {
+    pub row: u64,
+    /// The column; empty where the finding is about the whole row.
+    pub column: String,
+    pub code: String,
+    /// `reject` or `warning`.
+    pub severity: String,
+}
+
 impl UploadReport {
     pub(super) fn of(report: &Report, outcome: Outcome, listed: &[Finding]) -> Self {
         let nothing = outcome == Outcome::NothingTaken;
@@ -100,5 +120,15 @@ impl UploadReport {
             listed: listed.iter().map(ListedFinding::from).collect(),
             more: report.findings.values().sum::<u64>() > u64::try_from(MOST_LISTED).unwrap_or(u64::MAX),
         }
+    }
+    /// The findings without their words, which quote the file.
+    pub(super) fn into_findings(self) -> ImportFindings {
+        let row = |finding: ListedFinding| RowFinding {
+            row: finding.row,
+            column: finding.column,
+            code: finding.code,
+            severity: finding.severity,
+        };
+        ImportFindings { codes: self.findings.into_iter().collect(), rows: self.listed.into_iter().map(row).collect() }
     }
 }

@@ -125,6 +125,8 @@ words! {
         SchemaMigrated = "schema_migrated",
         /// An operator searched for subjects by their personal parts.
         SubjectSought = "subject_sought",
+        /// An operator looked at a subject's file, its personal parts masked.
+        SubjectViewed = "subject_viewed",
         /// An operator looked at a subject's personal parts.
         SubjectRevealed = "subject_revealed",
     }

@@ -26,6 +26,7 @@ mod faults;
 mod history;
 mod keys;
 mod leaf_cache;
+mod lookup;
 mod proof;
 mod receipt;
 mod recorder;
@@ -53,6 +54,10 @@ pub use history::{
 };
 pub use keys::{FixedKeys, LogKey, LogKeys, log_keys, open_checkpoint};
 pub use leaf_cache::LeafCache;
+pub use lookup::{
+    Counted, EntryFilter, FoundEntry, Usage, answers_since, answers_under, consent_of, entries, find_entry,
+    last_act_on, usage,
+};
 pub use proof::{Proof, ProofFault, ProofStatus, check_proof, checkpoint, consistency, prove};
 pub use receipt::{RECEIPT_HEADER, Receipt};
 pub use recorder::{Recorder, RecorderOptions};

@@ -104,3 +104,110 @@ pub async fn may_act(tx: &mut Tx, id: &str) -> Result<bool, DbError> {
 pub async fn raise_epoch(tx: &mut Tx, id: &str) -> Result<(), DbError> {
     tx.execute(RAISE_EPOCH, args![id]).await.map(|_| ())
 }
+
+record! {
+    /// A client with the name of its authority.
+    pub struct ListedRow {
+        pub id: String,
+        pub name: String,
+        pub kind: String,
+        pub authority_id: String,
+        pub authority: String,
+        pub subject: String,
+        pub auth_methods: String,
+        pub jwks: Option<String>,
+        pub signed_requests: String,
+        pub scopes: String,
+        pub limits: String,
+        pub delivers: Option<String>,
+        pub max_pending: i64,
+        pub epoch: i64,
+        pub state: String,
+        pub registered_at: i64,
+        pub state_changed_at: i64,
+    }
+}
+
+impl ListedRow {
+    /// The client without its authority.
+    pub fn client(&self) -> ClientRow {
+        let row = self.clone();
+        ClientRow {
+            id: row.id,
+            name: row.name,
+            kind: row.kind,
+            authority_id: row.authority_id,
+            subject: row.subject,
+            auth_methods: row.auth_methods,
+            jwks: row.jwks,
+            signed_requests: row.signed_requests,
+            scopes: row.scopes,
+            limits: row.limits,
+            delivers: row.delivers,
+            max_pending: row.max_pending,
+            epoch: row.epoch,
+            state: row.state,
+            registered_at: row.registered_at,
+            state_changed_at: row.state_changed_at,
+        }
+    }
+}
+
+macro_rules! listed {
+    ($head:literal, $tail:literal) => {
+        concat!(
+            $head,
+            " SELECT c.id, c.name, c.kind, c.authority_id, a.name AS authority, c.subject, c.auth_methods, c.jwks, c.signed_requests,",
+            " c.scopes, c.limits, c.delivers, c.max_pending, c.epoch, c.state, c.registered_at, c.state_changed_at",
+            " FROM clients c JOIN authorities a ON a.id = c.authority_id ",
+            $tail
+        )
+    };
+}
+
+// An empty criterion matches every row. The part of a name is looked for as it is: `%` and `_` are no wildcards.
+const PAGE: &str = listed!(
+    "/* clients::page */",
+    "WHERE ($1 = '' OR c.kind = $1) AND ($2 = '' OR c.state = $2) AND ($3 = '' OR replace(c.name, $3, '') <> c.name)
+     AND c.name > $4 ORDER BY c.name LIMIT $5"
+);
+const FIND: &str = listed!("/* clients::find */", "WHERE c.id = $1");
+
+/// The criteria of a page of clients; empty ones match everything.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientPage<'a> {
+    pub kind: &'a str,
+    pub state: &'a str,
+    /// A part of the name.
+    pub name: &'a str,
+    /// The name after which the page begins.
+    pub after: &'a str,
+    pub limit: i64,
+}
+
+/// A page of clients, by name.
+pub async fn page(db: &Db, page: &ClientPage<'_>) -> Result<Vec<ListedRow>, DbError> {
+    let args = args![page.kind, page.state, page.name, page.after, page.limit];
+    db.read("clients::page").fetch_all(PAGE, args).await
+}
+
+/// The client with this id.
+pub async fn find(db: &Db, id: &str) -> Result<Option<ListedRow>, DbError> {
+    db.read("clients::find").fetch_optional(FIND, args![id]).await
+}
+
+record! {
+    /// The number of clients in a state.
+    pub struct StateCountRow {
+        pub state: String,
+        pub number: i64,
+    }
+}
+
+const COUNTS: &str =
+    "/* clients::counts */ SELECT state, CAST(count(*) AS BIGINT) AS number FROM clients GROUP BY state";
+
+/// The number of clients by state.
+pub async fn counts(db: &Db) -> Result<Vec<StateCountRow>, DbError> {
+    db.read("clients::counts").fetch_all(COUNTS, args![]).await
+}

@@ -94,6 +94,11 @@ const LIST: &str = "/* imports::list */
     SELECT seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at, accepted_at, client_id,
            options, replaced_by
     FROM imports WHERE state = $1 ORDER BY seq";
+// Numbers that are not under another: the newest first.
+const PAGE: &str = "/* imports::page */
+    SELECT seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at, accepted_at, client_id,
+           options, replaced_by
+    FROM imports WHERE seq < $1 AND ($2 = '' OR template = $2) AND ($3 = '' OR state = $3) ORDER BY seq DESC LIMIT $4";
 // Computed under the imports lock, which keeps two imports from the same number.
 const BEGIN: &str = "/* imports::begin */
     INSERT INTO imports (seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at,
@@ -159,6 +164,17 @@ pub async fn find_accepted(read: &Read<'_>, template: &str, sha256: &str) -> Res
 /// Imports in a state, in the order of their numbers.
 pub async fn list(read: &Read<'_>, state: &str) -> Result<Vec<ImportRow>, DbError> {
     read.fetch_all(LIST, args![state]).await
+}
+
+/// A page of imports before a number, latest first; of one template and state, or of all.
+pub async fn page(
+    read: &Read<'_>,
+    before: i64,
+    template: &str,
+    state: &str,
+    limit: i64,
+) -> Result<Vec<ImportRow>, DbError> {
+    read.fetch_all(PAGE, args![before, template, state, limit]).await
 }
 
 /// Inserts an import and returns its number. Callers hold the imports lock, so that numbers follow the order of acceptance.

@@ -11,6 +11,7 @@ pub mod changes;
 pub mod clients;
 pub mod clocks;
 pub mod consent_audit;
+pub mod consent_lists;
 pub mod consents;
 pub mod crypter;
 mod db;

@@ -197,6 +197,17 @@ pub async fn list(read: &Read<'_>) -> Result<Vec<RunRow>, DbError> {
     read.fetch_all(LIST, args![]).await
 }
 
+const PAGE: &str = "/* runs::page */
+    SELECT id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest, subject_count,
+           created_at, published_at, valid_until_on, catalogue_digest, imports_to, counting,
+           method
+    FROM runs WHERE ($1 = '' OR id < $1) AND ($2 = '' OR kind = $2) AND ($3 = '' OR state = $3) ORDER BY id DESC LIMIT $4";
+
+/// A page of runs before an id, latest first; of one kind and state, or of all.
+pub async fn page(read: &Read<'_>, before: &str, kind: &str, state: &str, limit: i64) -> Result<Vec<RunRow>, DbError> {
+    read.fetch_all(PAGE, args![before, kind, state, limit]).await
+}
+
 const PUBLISHED: &str = "/* runs::published */
     SELECT id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest, subject_count,
            created_at, published_at, valid_until_on, catalogue_digest, imports_to, counting,

@@ -46,7 +46,7 @@ const fn open(name: &'static str) -> MetricLabel {
     MetricLabel { name, values: &[] }
 }
 
-const LISTENERS: MetricLabel = closed("listener", &["partner", "portal"]);
+const LISTENERS: MetricLabel = closed("listener", &["partner", "portal", "console"]);
 
 macro_rules! metrics_list {
     ($($kind:ident $name:literal [$($label:expr),*] $help:literal;)+) => {

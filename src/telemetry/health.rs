@@ -44,6 +44,12 @@ impl Health {
         self.draining.store(true, Ordering::SeqCst);
     }
 
+    /// What keeps the gateway from being ready: checks by name, each with its text.
+    pub fn problems(&self) -> Vec<(&'static str, String)> {
+        let checks = self.checks.read().unwrap_or_else(PoisonError::into_inner).clone();
+        checks.iter().filter_map(|(name, check)| check().err().map(|problem| (*name, problem))).collect()
+    }
+
     pub(super) fn readiness(&self) -> Readiness {
         // Cloned, so that no check runs under the lock.
         let checks = self.checks.read().unwrap_or_else(PoisonError::into_inner).clone();

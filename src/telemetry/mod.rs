@@ -15,6 +15,7 @@ mod host;
 mod listener;
 mod logging;
 mod metrics;
+mod recent_calls;
 mod scrub;
 mod system;
 
@@ -27,5 +28,6 @@ pub use host::names_one_host;
 pub use listener::{MAX_CONNECTIONS, Telemetry, serve};
 pub use logging::{Format, LogLayer, LogSettings, init};
 pub use metrics::{Metrics, install as install_metrics};
+pub use recent_calls::{Calls, DAY, RecentCalls};
 pub use scrub::scrub;
 pub use system::{DiskSpace, OpenFiles, disk_space, open_files};

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        Mutex, OnceLock,
+        Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU16, Ordering},
     },
 };
@@ -19,7 +19,7 @@ use medcredit::{
 use serde_json::Value;
 
 /// A demonstration that stays up until the tests end.
-struct Demonstration {
+pub(crate) struct Demonstration {
     directory: tempfile::TempDir,
     printed: String,
     _child: Mutex<Child>,
@@ -27,11 +27,17 @@ struct Demonstration {
 
 impl Demonstration {
     #[expect(clippy::zombie_processes, reason = "it stays up until this process has ended, which closes its input")]
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
+        let _setting_up = set_up();
         let directory = tempfile::tempdir().unwrap();
-        // The shell waits for its standard input to close, which it does however this process ends, and then stops it.
+        // The shell stops it when its own input closes, which it does however this process ends, and ends with it: a demonstration that
+        // fails closes its output, and nobody waits for a line that never comes.
         let mut child = Command::new("sh")
-            .args(["-c", r#"exec 3<&0; "$@" </dev/null & cat <&3 >/dev/null; kill $!; wait $!"#, "sh"])
+            .args([
+                "-c",
+                r#"exec 3<&0; "$@" </dev/null & demo=$!; { cat <&3; kill $demo; } >/dev/null 2>&1 & wait $demo"#,
+                "sh",
+            ])
             .arg(env!("CARGO_BIN_EXE_medcredit"))
             .args(["demo", "--scale", "0.02", "--port-base", &free_ports().to_string(), "--dir"])
             .arg(directory.path())
@@ -51,21 +57,31 @@ impl Demonstration {
         panic!("the demonstration ended early:\n{printed}");
     }
 
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
     fn summary(&self) -> Value {
         let text = std::fs::read_to_string(self.directory.path().join("demo.json")).unwrap();
         serde_json::from_str(&text).unwrap()
     }
 }
 
-/// Six ports in a row that nobody has. Below those that the system gives to connections: other tests, which run beside these,
+/// Demonstrations are set up one at a time: several, beside all other tests, would wait for the disk until their databases give up.
+pub(crate) fn set_up() -> MutexGuard<'static, ()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Seven ports in a row that nobody has. Below those that the system gives to connections: other tests, which run beside these,
 /// would take one of them before the demonstration does.
 pub(crate) fn free_ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % 3_500).unwrap();
+    let start = u16::try_from(std::process::id() % 3_000).unwrap();
     loop {
-        let nth = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 3_500;
-        let port = 10_000 + 6 * nth;
-        if (0..=5).all(|next| TcpListener::bind(("127.0.0.1", port + next)).is_ok()) {
+        let nth = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 3_000;
+        let port = 10_000 + 7 * nth;
+        if (0..=6).all(|next| TcpListener::bind(("127.0.0.1", port + next)).is_ok()) {
             return port;
         }
     }
@@ -248,6 +264,7 @@ fn once_stops_after_the_walk_through_and_runs_again() {
     let open = std::fs::Permissions::from_mode(0o755);
     let directory = tempfile::Builder::new().permissions(open).tempdir().unwrap();
     for _ in 0..2 {
+        let _setting_up = set_up();
         let output = medcredit()
             .args(["demo", "--once", "--scale", "0.02", "--port-base", &free_ports().to_string(), "--dir"])
             .arg(directory.path())
@@ -295,7 +312,7 @@ const PACKAGES: &[&str] = &["http-message-signatures==3.0.0", "requests==2.34.2"
 /// A Python with some packages, made once under the target directory. Each set has a place of its own.
 pub(crate) fn python_with(set: &str, packages: &[&str]) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{set}"));
     let python = place.join("bin/python");
     let mark = place.join("packages");

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::demo::{bash, free_ports, medcredit, python_with};
+use crate::demo::{bash, free_ports, medcredit, python_with, set_up};
 
 /// The clients and their kinds: one bank requests and revokes consents, another reads.
 const CLIENTS: [(&str, &str); 4] =
@@ -33,9 +33,11 @@ impl Gateway {
     fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port = free_ports();
+        let setting_up = set_up();
         run(medcredit()
             .args(["demo", "--once", "--scale", "0.02", "--port-base", &port.to_string(), "--dir"])
             .arg(directory.path()));
+        drop(setting_up);
         let mut settings = std::fs::read_to_string(directory.path().join("gateway.toml")).unwrap();
         // The generator sends hundreds of bad tokens; the limit on failed authentication has tests of its own.
         settings.push_str("\n[limits]\nauthentication_failures = { quota = 1000000, window_seconds = 1 }\n");

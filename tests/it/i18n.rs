@@ -21,6 +21,36 @@ fn texts(file: &str) -> Vec<(String, String, String)> {
 
 const FILES: [&str; 2] = ["score.rs", "report.rs"];
 
+/// The texts of pages, which templates call as methods.
+const PAGES: [&str; 10] = [
+    "web/approvals.rs",
+    "web/accounts.rs",
+    "web/banks.rs",
+    "web/consents.rs",
+    "web/frame.rs",
+    "web/overview.rs",
+    "web/security.rs",
+    "web/states.rs",
+    "web/subjects.rs",
+    "web/work.rs",
+];
+
+#[test]
+fn every_text_of_pages_is_used() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files: Vec<_> = fs::read_dir(root.join("src/i18n/web")).unwrap().collect();
+    assert_eq!(files.len(), PAGES.len() + 1, "a file is not in the list");
+    let mut sources: Vec<_> = rust_files(&root.join("src/http"));
+    sources.extend(fs::read_dir(root.join("templates/console")).unwrap().map(|entry| entry.unwrap().path()));
+    let sources: Vec<_> = sources.into_iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    for file in PAGES {
+        for (name, ..) in texts(file) {
+            let called = format!(".{name}(");
+            assert!(sources.iter().any(|source| source.contains(&called)), "{file}: nothing uses {name}");
+        }
+    }
+}
+
 #[test]
 fn every_text_is_used() {
     let sources: Vec<String> = rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
@@ -46,7 +76,7 @@ fn every_text_is_used() {
 
 #[test]
 fn chinese_texts_are_chinese() {
-    for file in FILES {
+    for file in FILES.into_iter().chain(PAGES) {
         for (name, english, chinese) in texts(file) {
             // Without the names of values, no word in Latin letters is left but options of commands.
             let mut plain = String::new();

@@ -20,6 +20,7 @@ mod cli;
 mod clocks;
 mod config;
 mod consent;
+mod console;
 mod crash;
 mod deliveries;
 mod deploy;

@@ -65,8 +65,8 @@ impl DemoDirectory {
 }
 
 fn settings(port: u16) -> anyhow::Result<String> {
-    let portal = port.checked_add(2).context("--port-base is too high: telemetry and the portal have the next two")?;
-    let telemetry = port + 1;
+    let console = port.checked_add(6).context("--port-base is too high: the demonstration uses the next six")?;
+    let (telemetry, portal) = (port + 1, port + 2);
     Ok(format!(
         r#"# A demonstration: all data is synthetic. `medcredit config print --config <this file>` shows everything in effect.
 [gateway]
@@ -87,6 +87,11 @@ key_file = "certs/server.key"
 enabled = true
 listen = "127.0.0.1:{portal}"
 public_origin = "https://localhost:{portal}"
+
+[console]
+enabled = true
+listen = "127.0.0.1:{console}"
+public_origin = "https://localhost:{console}"
 
 [telemetry]
 listen = "127.0.0.1:{telemetry}"

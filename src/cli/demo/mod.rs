@@ -8,6 +8,7 @@ mod city;
 mod consents;
 mod directory;
 mod next_steps;
+mod operators;
 mod platforms;
 mod rounds;
 mod summary;
@@ -30,6 +31,7 @@ use banks::DemoBank;
 use city::DemoSubject;
 use consents::DemoConsents;
 use directory::DemoDirectory;
+use operators::DemoOperator;
 use platforms::DemoPlatforms;
 
 /// Set up a demonstration in a directory, walk through a bank's day, and keep the gateway running.
@@ -44,7 +46,7 @@ pub(super) struct Demo {
     /// Stop after the walk-through
     #[arg(long)]
     once: bool,
-    /// The port of the partner listener; telemetry, the portal and three platforms use the next five
+    /// The port of the partner listener; telemetry, the portal, three platforms and the console use the next six
     #[arg(long, value_name = "PORT", default_value_t = 8443)]
     port_base: u16,
     /// The size of the city, as a share of one like Wenzhou
@@ -59,6 +61,7 @@ struct Demonstration {
     app: Arc<App>,
     banks: [DemoBank; 2],
     consents: DemoConsents,
+    operators: Vec<DemoOperator>,
     city: Vec<DemoSubject>,
     platforms: DemoPlatforms,
     importer: Importer,
@@ -73,16 +76,24 @@ pub(super) async fn run(args: Demo, ctx: &Context) -> anyhow::Result<()> {
     // Before anything is made, so that a port in use is reported immediately.
     let partner = bind(config.partner.listen, "--port-base").await?;
     let telemetry = bind(config.telemetry.listen, "--port-base").await?;
-    let portal = bind(config.portal.listen, "--port-base").await?;
+    let portal = Some(bind(config.portal.listen, "--port-base").await?);
+    let console = Some(bind(config.console.listen, "--port-base").await?);
+    let sockets = serve::Sockets { partner, telemetry, portal, console };
     // Boxed: it holds a whole gateway while it opens one.
     let demo = Box::pin(set_up(&args, directory, ctx)).await?;
     // Before the gateway delivers to it.
     let receiver = demo.platforms.open(&demo, ctx).await?;
-    let running = serve::Serving::start(demo.app.clone(), partner, telemetry, Some(portal))?;
+    let running = serve::Serving::start(demo.app.clone(), sockets)?;
     summary::write(&demo).await?;
     let (mut out, config) = (ctx.out(), &demo.app.config);
     writeln!(out, "  listening    {} for banks", config.gateway.public_origin)?;
-    writeln!(out, "  portal       {} for everybody: checkpoint, tiles and keys\n", config.portal.public_origin)?;
+    writeln!(out, "  portal       {} for everybody: checkpoint, tiles and keys", config.portal.public_origin)?;
+    let names: Vec<_> = demo.operators.iter().map(|operator| &*operator.name).collect();
+    let (console, names) = (&config.console.public_origin, names.join(", "));
+    writeln!(
+        out,
+        "  console      {console} for administrators: {names} (passwords and authenticator secrets in demo.json)\n"
+    )?;
 
     walkthrough::run(&demo, ctx).await?;
     platforms::walk_through(&demo, &receiver, ctx).await?;
@@ -148,7 +159,8 @@ async fn set_up(args: &Demo, directory: DemoDirectory, ctx: &Context) -> anyhow:
     app.require_known_history()?;
     let consents = consents::ensure_consents(&app, ctx, &banks, &city).await?;
     writeln!(out, "  consents     one each that is active, pending, expired and revoked, of {}", banks[0].name)?;
-    Ok(Demonstration { directory, app, banks, consents, city, platforms, importer })
+    let operators = operators::ensure_operators(&directory, &app).await?;
+    Ok(Demonstration { directory, app, banks, consents, operators, city, platforms, importer })
 }
 
 /// The operator whom the ledger records for everything the demonstration sets up.

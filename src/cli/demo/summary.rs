@@ -8,7 +8,7 @@ use crate::authority::files;
 
 /// Writes the file.
 pub(super) async fn write(demo: &Demonstration) -> anyhow::Result<()> {
-    let Demonstration { directory, app, banks, consents, city, platforms, .. } = demo;
+    let Demonstration { directory, app, banks, consents, operators, city, platforms, .. } = demo;
     let platforms = platforms.summary(app).await?;
     let banks: Vec<_> = banks
         .iter()
@@ -24,6 +24,8 @@ pub(super) async fn write(demo: &Demonstration) -> anyhow::Result<()> {
     let summary = json!({
         "partner_url": app.config.gateway.public_origin,
         "portal_url": app.config.portal.public_origin,
+        "console_url": app.config.console.public_origin,
+        "operators": operators,
         "ca": directory.file("certs/ca.pem"),
         "banks": banks,
         "consents": {

@@ -24,11 +24,15 @@ pub(super) async fn check(exam: &Examination, findings: &mut Findings) {
     let custody = Custody::new(Env::new(db.clone(), clock, Arc::new(SystemEntropy)), Arc::new(crypter), settings);
     keys(&custody, findings).await;
     sealing(exam, &custody, findings).await;
-    let (partner, portal) = (&exam.config.partner, &exam.config.portal);
+    let (partner, portal, console) = (&exam.config.partner, &exam.config.portal, &exam.config.console);
     let origin = &exam.config.gateway.public_origin;
     server_certificate("server certificate", partner.tls_files(), origin, &custody, findings);
     if portal.enabled && portal.tls_files(partner) != partner.tls_files() {
         server_certificate("portal certificate", portal.tls_files(partner), &portal.public_origin, &custody, findings);
+    }
+    if console.enabled && console.tls_files(partner) != partner.tls_files() {
+        let files = console.tls_files(partner);
+        server_certificate("console certificate", files, &console.public_origin, &custody, findings);
     }
     authorities(&custody, findings).await;
 }

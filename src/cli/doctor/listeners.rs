@@ -18,6 +18,9 @@ pub(super) async fn check(exam: &Examination, findings: &mut Findings) {
     if exam.config.portal.enabled {
         listeners.push(("portal.listen", exam.config.portal.listen));
     }
+    if exam.config.console.enabled {
+        listeners.push(("console.listen", exam.config.console.listen));
+    }
     listeners.push(("telemetry.listen", exam.config.telemetry.listen));
     let is_sound = distinct(&listeners, findings);
     match probe(exam.config.telemetry.listen).await {

@@ -27,6 +27,9 @@ pub(super) async fn check(exam: &Examination, findings: &mut Findings) {
     if config.portal.enabled {
         listener("portal.public_origin", &config.portal.public_origin, config.portal.listen, findings);
     }
+    if config.console.enabled {
+        listener("console.public_origin", &config.console.public_origin, config.console.listen, findings);
+    }
     log_name(exam, findings).await;
 }
 

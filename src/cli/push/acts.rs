@@ -172,7 +172,7 @@ pub(super) async fn waive(args: &Waive, ctx: &Context) -> anyhow::Result<()> {
 pub(super) async fn pause(args: &Pause, ctx: &Context) -> anyhow::Result<()> {
     let site = Site::open(ctx).await?;
     site.chosen(std::slice::from_ref(&args.platform))?;
-    let paused = site.deliveries.pause(&args.platform, &args.reason, &args.operator.actor(ctx)?).await?;
+    let paused = site.deliveries.pause(&args.platform, &args.reason, &args.operator.actor(ctx)?).await?.is_some();
     site.close().await;
     if !paused {
         writeln!(ctx.out(), "{} is paused already", args.platform)?;

@@ -31,10 +31,10 @@ pub enum ListenerKind {
 
 impl ListenerKind {
     /// The listener's name in the log and in metrics.
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Partners(_) => "partner",
-            Self::Public(_) => "portal",
+            Self::Public(server) => server.listener(),
         }
     }
 

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::{config, domain::Network};
 
+/// The most bytes of a form of the console.
+const MAX_FORM_BYTES: usize = 64 * 1024;
+
 /// How many times as much as one address a site may have on a public listener.
 pub(in crate::http) const SITE: usize = 4;
 
@@ -99,6 +102,23 @@ impl Settings {
             known_networks: Vec::new(),
             max_connections_per_client: count(portal.max_connections_per_address),
             max_body_bytes: 0,
+            ..Self::from(&config.partner)
+        }
+    }
+
+    /// The limits of the console: counts of its own, the times of the partner listener, and forms as bodies.
+    pub fn of_console(config: &config::Config) -> Self {
+        let console = &config.console;
+        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        Self {
+            max_connections: count(console.max_connections),
+            max_handshakes: count(console.max_connections),
+            max_handshakes_per_address: count(console.max_connections_per_address),
+            max_handshakes_per_site: SITE.saturating_mul(count(console.max_connections_per_address)),
+            reserved_handshakes: 0,
+            known_networks: Vec::new(),
+            max_connections_per_client: count(console.max_connections_per_address),
+            max_body_bytes: MAX_FORM_BYTES,
             ..Self::from(&config.partner)
         }
     }

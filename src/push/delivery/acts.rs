@@ -8,7 +8,7 @@ use super::{Deliveries, MOST_REJECTED, correction::successor};
 use crate::{
     domain::{
         Actor, Malformed,
-        ids::OutboxId,
+        ids::{EntryId, OutboxId},
         printable::{LONGEST_REASON, check_text},
     },
     grading::Rounds,
@@ -108,21 +108,21 @@ impl Deliveries {
         Ok(true)
     }
 
-    /// Pauses a platform: nothing is delivered until it is resumed. `false` when it is paused already.
-    pub async fn pause(&self, platform: &str, reason: &str, actor: &Actor) -> Result<bool, PushError> {
+    /// Pauses a platform: nothing is delivered until it is resumed. Returns the entry of the act; none when it is paused already.
+    pub async fn pause(&self, platform: &str, reason: &str, actor: &Actor) -> Result<Option<EntryId>, PushError> {
         let during = || PushError::store("pausing a platform");
         self.target(platform)?;
         check_reason(reason)?;
         let env = &self.maker.env;
         let mut tx = env.db.begin("push::pause").await.map_err(during())?;
         if !platforms::pause(&mut tx, platform, &actor.name(), reason, env.now()).await.map_err(during())? {
-            return Ok(false);
+            return Ok(None);
         }
         let change = Change::of(json!({})).because(Some(reason));
         let recorded = ledger::audit(&mut tx, env, actor, Action::PlatformPaused, Some(platform), change).await;
-        recorded.map_err(PushError::Ledger)?;
+        let entry = recorded.map_err(PushError::Ledger)?;
         tx.commit().await.map_err(during())?;
-        Ok(true)
+        Ok(Some(entry))
     }
 
     /// Resumes a platform, and closes its circuit breaker. `false` when nothing was in the way.

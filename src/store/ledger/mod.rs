@@ -3,5 +3,6 @@
 pub mod append;
 pub mod audit;
 pub mod epochs;
+pub mod lookup;
 pub mod seal;
 pub mod servers;

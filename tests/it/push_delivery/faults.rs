@@ -57,8 +57,8 @@ async fn a_page_that_is_refused_for_good_waits_for_an_operator(store: TestStore)
 async fn a_paused_platform_gets_nothing(store: TestStore) {
     let city = City::with(store).await;
     city.make().await;
-    assert!(city.deliveries.pause(PUBLIC, "平台维护", tester()).await.unwrap());
-    assert!(!city.deliveries.pause(PUBLIC, "again", tester()).await.unwrap());
+    assert!(city.deliveries.pause(PUBLIC, "平台维护", tester()).await.unwrap().is_some());
+    assert!(city.deliveries.pause(PUBLIC, "again", tester()).await.unwrap().is_none());
     let (delivered, _) = city.pass(PUBLIC).await;
     assert!(delivered.is_stopped && city.public.attempts() == 0);
     let state = city.deliveries.state(PUBLIC).await.unwrap();

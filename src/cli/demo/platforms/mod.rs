@@ -36,7 +36,7 @@ const SCHEME: &str = "wenzhou-951";
 const RENAMED: usize = 1;
 const CORRECTED: usize = 2;
 /// How often a platform is looked at until it has answered everything.
-const LOOKS: u32 = 200;
+const LOOKS: u32 = 600;
 
 /// The platforms that this machine can run.
 #[derive(Debug)]

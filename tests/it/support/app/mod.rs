@@ -115,6 +115,14 @@ impl TestApp {
         Public { http: self.connect_publicly(), origin }
     }
 
+    /// Opens the console, if the configuration has one; returns its address on loopback.
+    pub async fn open_console(&mut self) -> String {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("https://localhost:{}", socket.local_addr().unwrap().port());
+        self.running.open_console(socket).unwrap();
+        origin
+    }
+
     /// A TLS configuration without a client certificate.
     pub fn public_tls(&self, alpn: &[&str]) -> Arc<rustls::ClientConfig> {
         let clock = self.store.clock.clone();
