@@ -50,7 +50,8 @@ const cookies = {};
 async function signIn(page, account, step) {
   if (!cookies[account.name]) {
     await page.goto(`${origin}/sign-in`);
-    // By keyboard alone: the name has the focus.
+    // By keyboard alone: the name has the focus, on a loaded machine a moment after the page is there.
+    await page.locator("#name:focus").waitFor();
     await page.keyboard.type(account.name);
     await page.keyboard.press("Tab");
     await page.keyboard.type(account.password);
