@@ -30,10 +30,10 @@ pub use transition::Decision;
 
 use crate::{
     domain::{
-        BoundedCache, Failure, Kinds,
+        BoundedCache, Failure, Kinds, Region,
         ids::{ClientId, ConsentId},
     },
-    store::{Env, consents},
+    store::{Env, consents, subjects},
 };
 use std::sync::Arc;
 
@@ -104,6 +104,19 @@ impl Consents {
         let row = self.find(id).await?.ok_or_else(not_found)?;
         let codes = consents::codes(&self.env.db, &row.id).await?;
         Ok(Consent::from_row(row, codes)?)
+    }
+
+    /// Finds a consent of any client, for an operator who sees subjects of some regions. One with a subject elsewhere, or that is not
+    /// registered, is like one that does not exist.
+    pub async fn get_within(&self, id: &str, covers: impl Fn(Region) -> bool) -> Result<Consent, Failure> {
+        let consent = self.get_any(id).await?;
+        let codes: Vec<&str> = consent.codes.iter().map(String::as_str).collect();
+        let found = subjects::list(&self.env.db.read("consent::regions"), &codes).await?;
+        let is_covered = |code: &&str| {
+            let row = found.iter().find(|row| row.code == **code);
+            row.and_then(|row| row.region.parse().ok()).is_some_and(&covers)
+        };
+        if codes.iter().all(is_covered) { Ok(consent) } else { Err(not_found()) }
     }
 
     /// Lists a page of this client's consents, oldest first.

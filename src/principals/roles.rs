@@ -71,6 +71,19 @@ impl Roles {
         self.0.contains_key(&role)
     }
 
+    /// Whether the operator has a role for all regions, as acts on what belongs to none require.
+    pub fn has_everywhere(&self, role: Role) -> bool {
+        self.0.get(&role).is_some_and(Option::is_none)
+    }
+
+    /// The regions for which the operator has one of these roles; none for all.
+    pub fn regions(&self, roles: &[Role]) -> Option<BTreeSet<Region>> {
+        if roles.iter().any(|role| self.has_everywhere(*role)) {
+            return None;
+        }
+        Some(roles.iter().filter_map(|role| self.0.get(role)).flatten().flatten().copied().collect())
+    }
+
     /// Whether the operator has a role for a region, or for the city or province that it is part of.
     pub fn covers(&self, role: Role, region: Region) -> bool {
         self.0.get(&role).is_some_and(|regions| is_within(regions.as_ref(), region))
@@ -203,6 +216,10 @@ mod tests {
             !roles.covers(Role::PushOfficer, region("330403")) && !roles.covers(Role::PushOfficer, region("330000"))
         );
         assert!(roles.covers(Role::ReadOnly, region("110101")) && !roles.covers(Role::System, region("330302")));
+        assert!(roles.has_everywhere(Role::ReadOnly) && !roles.has_everywhere(Role::PushOfficer));
+        assert_eq!(roles.regions(&[Role::PushOfficer, Role::ReadOnly]), None);
+        assert_eq!(roles.regions(&[Role::PushOfficer]).unwrap().len(), 2);
+        assert_eq!(roles.regions(&[Role::System]), Some(BTreeSet::new()), "without the role no region, not all");
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! Consents as operators look for them.
 
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
 use super::{Db, DbError, args, record};
-use crate::domain::Timestamp;
+use crate::domain::{Region, Timestamp};
 
 record! {
     /// The number of consents in a state.
@@ -38,13 +42,19 @@ pub async fn counts(db: &Db, client: &str, now: Timestamp) -> Result<Vec<StateCo
     db.read("consent_lists::counts").fetch_all(COUNTS, args![now, client]).await
 }
 
+// For an operator of some regions: only consents of which every subject is registered there.
 const PAGE: &str = "/* consent_lists::page */
+    WITH own AS MATERIALIZED (SELECT value->>0 AS region FROM json_rows($1))
     SELECT c.id, c.client_id, k.name AS client, c.uscc, c.state, c.product, c.requested_at, c.request_expires_at, c.expires_at
     FROM consents c JOIN clients k ON k.id = c.client_id
-    WHERE ($1 = '' OR c.id < $1) AND ($2 = '' OR c.client_id = $2) AND ($3 = '' OR c.state = $3)
-      AND (CAST($4 AS BIGINT) IS NULL OR c.expires_at < CAST($4 AS BIGINT))
-      AND ($5 = '' OR c.uscc = $5 OR EXISTS (SELECT 1 FROM consent_codes s WHERE s.consent_id = c.id AND s.subject_code = $5))
-    ORDER BY c.id DESC LIMIT $6";
+    WHERE ($2 = '' OR c.id < $2) AND ($3 = '' OR c.client_id = $3) AND ($4 = '' OR c.state = $4)
+      AND (CAST($5 AS BIGINT) IS NULL OR c.expires_at < CAST($5 AS BIGINT))
+      AND ($6 = '' OR c.uscc = $6 OR EXISTS (SELECT 1 FROM consent_codes s WHERE s.consent_id = c.id AND s.subject_code = $6))
+      AND (CAST($7 AS BIGINT) = 0 OR NOT EXISTS (
+           SELECT 1 FROM consent_codes s LEFT JOIN subjects u ON u.code = s.subject_code
+           WHERE s.consent_id = c.id AND NOT EXISTS (
+               SELECT 1 FROM own WHERE own.region IN (u.region, substr(u.region, 1, 4) || '00', substr(u.region, 1, 2) || '0000'))))
+    ORDER BY c.id DESC LIMIT $8";
 
 /// The criteria of a page of consents; empty ones match everything.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,12 +67,16 @@ pub struct ConsentPage<'a> {
     pub expires_before: Option<Timestamp>,
     /// The code of a subject, or of its entity.
     pub subject: &'a str,
+    /// The regions of which the operator sees consents; none for all.
+    pub regions: Option<&'a BTreeSet<Region>>,
     pub limit: i64,
 }
 
 /// A page of consents, latest first.
 pub async fn page(db: &Db, page: &ConsentPage<'_>) -> Result<Vec<ListedRow>, DbError> {
     let expires = page.expires_before.map(Timestamp::micros);
-    let args = args![page.before, page.client, page.state, expires, page.subject, page.limit];
+    let regions = page.regions.into_iter().flatten().map(|region| json!([region.as_str()])).collect::<Vec<_>>();
+    let (regions, is_limited) = (Value::from(regions).to_string(), i64::from(page.regions.is_some()));
+    let args = args![regions, page.before, page.client, page.state, expires, page.subject, is_limited, page.limit];
     db.read("consent_lists::page").fetch_all(PAGE, args).await
 }

@@ -53,22 +53,29 @@ impl Visitor {
         self.signed_in.actor()
     }
 
-    /// Whether the operator has one of these roles.
+    /// Whether the operator has one of these roles, in whichever regions.
     pub fn has(&self, roles: &[Role]) -> bool {
         roles.iter().any(|role| self.signed_in.roles().has(*role))
     }
 
-    /// Fails unless the operator has one of these roles.
-    pub fn require(&self, roles: &[Role]) -> Result<(), Problem> {
-        if self.has(roles) {
-            return Ok(());
-        }
-        Err(Failure::forbidden("role_missing", "Your roles do not include this.").into())
+    /// Whether the operator may do what one of these roles does to something that belongs to no region, such as a bank.
+    pub fn may(&self, roles: &[Role]) -> bool {
+        roles.iter().any(|role| self.signed_in.roles().has_everywhere(*role))
     }
 
-    /// Fails unless the operator sees an area.
+    /// Fails unless the operator [may](Self::may).
+    pub fn require(&self, roles: &[Role]) -> Result<(), Problem> {
+        granted(self.may(roles))
+    }
+
+    /// Fails unless the operator has one of these roles, in whichever regions: for what belongs to one, which is to be checked.
+    pub fn enter_as(&self, roles: &[Role]) -> Result<(), Problem> {
+        granted(self.has(roles))
+    }
+
+    /// Fails unless the operator sees an area: all of it, or what is in the regions of the role.
     pub fn enter(&self, area: Area) -> Result<(), Problem> {
-        self.require(area.readers())
+        self.enter_as(area.readers())
     }
 
     /// The frame of a page in an area, or of a page beside them.
@@ -89,6 +96,13 @@ impl Visitor {
         }
         Ok(response)
     }
+}
+
+fn granted(is_granted: bool) -> Result<(), Problem> {
+    if is_granted {
+        return Ok(());
+    }
+    Err(Failure::forbidden("role_missing", "Your roles do not include this.").into())
 }
 
 /// The cookie's session, if it is in force.

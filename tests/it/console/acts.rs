@@ -8,6 +8,7 @@ both_engines! {
     a_suspension_is_one_entry_of_the_operator_and_the_bank_is_refused,
     a_reader_sees_no_act_and_is_refused,
     a_consent_is_suspended_and_revoked_with_one_entry_each,
+    a_regional_officer_acts_in_its_regions_only,
     a_certificate_is_revoked_with_one_entry,
     a_client_is_resumed_by_two_operators,
     the_row_after_the_first_page_is_found,
@@ -139,6 +140,41 @@ async fn a_consent_is_suspended_and_revoked_with_one_entry_each(store: TestStore
     assert_eq!(bank.get(&token, &crate::support::app::Bank::data(&consent, "grade")).await.status, 403);
     let over = browser.post(&format!("{path}/revoke"), &[("reason", "again")]).await;
     assert_eq!(over.status, 409, "{}", over.body);
+}
+
+/// A role for some regions: what is elsewhere is not seen, and what belongs to no region is not acted on.
+async fn a_regional_officer_acts_in_its_regions_only(store: TestStore) {
+    let site = Site::open(store).await;
+    let bank = site.app.bank("Bank A").await;
+    let consent = site.app.consent(&bank, |_| {}).await;
+    let (id, path) = (consent.id.to_string(), format!("/consents/{}", consent.id));
+    let code = &consent.codes[0];
+    let sql = "SELECT region FROM subjects WHERE code = $1";
+    let values = vec![medcredit::store::Arg::Text(code.clone())];
+    let (region,): (String,) = site.app.store.db.read("test").fetch_one(sql, values).await.unwrap();
+    let city = format!("{}00", &region[..4]);
+    let (own, elsewhere) = (format!("consent_officer:{city}"), "consent_officer:110100".to_owned());
+    let mut stranger = site.signed_in("other", &[&elsewhere, "security:110100"]).await;
+    assert!(!stranger.get("/consents").await.body.contains(&id));
+    let searched = stranger.post("/consents/search", &[("subject", code)]).await;
+    assert!(searched.status == 200 && !searched.body.contains(&id), "{}", searched.body);
+    assert_eq!(stranger.get(&path).await.status, 404);
+    let before = site.entries("", "other").await.0;
+    for act in ["suspend", "revoke"] {
+        assert_eq!(stranger.post(&format!("{path}/{act}"), &[("reason", "x")]).await.status, 404);
+    }
+    let bank_path = format!("/banks/{}", bank.id);
+    let page = stranger.get(&bank_path).await;
+    assert!(page.status == 200 && !page.body.contains("Suspend this client"), "{}", page.body);
+    let refused = stranger.post(&format!("{bank_path}/suspend"), &[("reason", "x")]).await;
+    assert_eq!(refused.status, 403, "{}", refused.body);
+    assert_eq!(site.entries("", "other").await.0, before);
+
+    let mut officer = site.signed_in("lin", &[&own]).await;
+    assert!(officer.get("/consents").await.body.contains(&id));
+    assert!(officer.post("/consents/search", &[("subject", code)]).await.body.contains(&id));
+    let done = officer.post(&format!("{path}/suspend"), &[("reason", "asked at the counter")]).await;
+    assert_eq!((done.status, &*done.location), (303, &*path), "{}", done.body);
 }
 
 async fn a_certificate_is_revoked_with_one_entry(store: TestStore) {

@@ -152,7 +152,7 @@ async fn page_of(app: &App, visitor: &Visitor, id: &str, form: (Errors, String))
     let issued = issued.map_err(Failure::from)?;
     let of_client = issued.into_iter().filter(|certificate| certificate.subject == client.subject).rev();
     let counts = consent::counts(&app.env, id).await?;
-    let may_act = visitor.has(SUSPENDERS);
+    let may_act = visitor.may(SUSPENDERS);
     visitor.show(&BankPage {
         frame: visitor.frame(Area::Banks.key()),
         t,

@@ -150,14 +150,23 @@ fn evidence(consent: &Consent, t: Texts) -> Option<Evidence> {
     Some(Evidence { digest: digest.to_owned(), version: version.to_owned(), signer })
 }
 
+/// A consent of the operator's regions, for one of these roles.
+async fn find(app: &App, visitor: &Visitor, id: &str, roles: &[Role]) -> Result<Consent, Failure> {
+    let own = visitor.signed_in.roles();
+    match own.regions(roles) {
+        None => app.consents.get_any(id).await,
+        Some(_) => app.consents.get_within(id, |region| roles.iter().any(|role| own.covers(*role, region))).await,
+    }
+}
+
 async fn page_of(app: &App, visitor: &Visitor, id: &str, form: (Errors, String)) -> Result<Response, Problem> {
-    let consent = app.consents.get_any(id).await?;
+    let consent = find(app, visitor, id, Area::Consents.readers()).await?;
     let (t, now) = (visitor.t, app.env.now());
     let (id, state) = (consent.id.to_string(), consent.state_at(now));
     let client_id = consent.client.to_string();
     let used = app.consents.used(&consent, now.day()).await?;
     let answers = ledger::answers_under(&app.env, &client_id, &id, NEWEST).await?;
-    let may_act = visitor.has(ENDERS);
+    let may_act = visitor.has(ENDERS) && find(app, visitor, &id, ENDERS).await.is_ok();
     visitor.show(&ConsentPage {
         frame: visitor.frame(Area::Consents.key()),
         t,
@@ -185,7 +194,8 @@ async fn show(State(app): State<Arc<App>>, visitor: Visitor, Path(id): Path<Stri
 /// Carries out an act with its reason, and shows the page that says what was done.
 async fn act(app: &App, id: &str, form: Submission, done: Done) -> Result<Response, Problem> {
     let Submission { visitor, fields } = form;
-    visitor.require(ENDERS)?;
+    visitor.enter_as(ENDERS)?;
+    find(app, &visitor, id, ENDERS).await?;
     let reason = fields.get("reason");
     if let Some(errors) = reason_errors(reason, visitor.t) {
         return page_of(app, &visitor, id, (errors, reason.to_owned())).await;

@@ -138,7 +138,9 @@ async fn show(
         return visitor.show(&ConsentsPage::of(&visitor, parameters, errors));
     };
     let Parameters { client, state, expires, after, .. } = &parameters;
-    let asked = ConsentPage { before: after, client, state, expires_before, subject: "", limit: ASKED };
+    let regions = visitor.signed_in.roles().regions(Area::Consents.readers());
+    let regions = regions.as_ref();
+    let asked = ConsentPage { before: after, client, state, expires_before, subject: "", regions, limit: ASKED };
     let listed = app.consents.page(&asked).await?;
     let mut rows: Vec<_> = listed.into_iter().map(|listed| Row::of(listed, visitor.t)).collect();
     let filters = [("client", &**client), ("state", state), ("expires", expires)];
@@ -154,7 +156,9 @@ async fn search(State(app): State<Arc<App>>, Submission { visitor, fields }: Sub
         page.errors = Errors::of("subject", visitor.t.consents_enter_subject());
         return visitor.show(&page);
     }
-    let asked = ConsentPage { before: fields.get("after"), subject, limit: ASKED, ..ConsentPage::default() };
+    let regions = visitor.signed_in.roles().regions(Area::Consents.readers());
+    let regions = regions.as_ref();
+    let asked = ConsentPage { before: fields.get("after"), subject, regions, limit: ASKED, ..ConsentPage::default() };
     let listed = app.consents.page(&asked).await?;
     page.rows = listed.into_iter().map(|listed| Row::of(listed, visitor.t)).collect();
     if page.rows.len() > ROWS {

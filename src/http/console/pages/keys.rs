@@ -136,7 +136,7 @@ async fn show(State(app): State<Arc<App>>, visitor: Visitor) -> Result<Response,
         keys: app.key_log.load().iter().rev().map(|record| key(record, t)).collect(),
         certificates: issued.into_iter().map(|record| certificate(record, now, t)).collect(),
         authorities: authorities.into_iter().map(|record| authority(record, t)).collect(),
-        may_revoke: visitor.has(&[Role::Security]),
+        may_revoke: visitor.may(&[Role::Security]),
     })
 }
 

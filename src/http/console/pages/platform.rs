@@ -92,7 +92,7 @@ impl PlatformPage {
 async fn page_of(app: &App, visitor: &Visitor, id: &str, form: (Errors, String)) -> Result<Response, Problem> {
     let of = app.deliveries.state(id).await.map_err(Failure::from)?;
     let t = visitor.t;
-    let may_act = visitor.has(PAUSERS);
+    let may_act = visitor.may(PAUSERS);
     let dead = app.deliveries.dead_pages(id).await.map_err(Failure::from)?;
     visitor.show(&PlatformPage {
         frame: visitor.frame(Area::Platforms.key()),

@@ -125,7 +125,7 @@ fn page(visitor: &Visitor, of: Proposal, errors: Errors, reason: &str) -> Propos
         state: proposal_state(of.state, t),
         difference: of.proposed.difference(),
         own,
-        may_decide: visitor.has(roles(&of.proposed)),
+        may_decide: visitor.may(roles(&of.proposed)),
         of,
     }
 }

@@ -131,7 +131,7 @@ fn page(app: &App, visitor: &Visitor, report: RoundReport, form: (Errors, String
         grades,
         not_rated: report.not_rated.into_iter().map(line).collect(),
         movement: report.movement.map(|table| moves(table, t)),
-        may_publish: visitor.has(PUBLISHERS) && matches!(&*report.state, "trial" | "preassessment"),
+        may_publish: visitor.may(PUBLISHERS) && matches!(&*report.state, "trial" | "preassessment"),
         csrf: visitor.signed_in.csrf_token().to_owned(),
         errors: form.0,
         reason: form.1,
