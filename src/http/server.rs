@@ -34,6 +34,8 @@ pub struct Running {
     listeners: JoinSet<()>,
     portal: Option<SocketAddr>,
     console: Option<SocketAddr>,
+    /// The checks that the console shows.
+    health: Health,
     background: Option<Background>,
 }
 
@@ -59,6 +61,7 @@ impl Running {
         app.report_health(health);
         // An error drops `tasks`, which ends them.
         let mut running = Self::listen(app, socket)?;
+        running.health = health.clone();
         running.background = Some(Background { stop, tasks });
         Ok(running)
     }
@@ -71,7 +74,16 @@ impl Running {
         let mut listeners = JoinSet::new();
         listeners.spawn(serve_partner(app.clone(), socket, stopped(stopping)));
         tracing::info!(listener = "partner", address = %address, "listening");
-        Ok(Self { app, address, stop_listening, listeners, portal: None, console: None, background: None })
+        Ok(Self {
+            app,
+            address,
+            stop_listening,
+            listeners,
+            portal: None,
+            console: None,
+            health: Health::new(),
+            background: None,
+        })
     }
 
     /// Serves the public on another socket, when the configuration has a portal.
@@ -91,7 +103,8 @@ impl Running {
         let (kind, address) = (ListenerKind::Public(console.server.clone()), socket.local_addr()?);
         let (app, shutdown) = (self.app.clone(), stopped(self.stop_listening.subscribe()));
         let listener = listener(&app, Settings::of_console(&app.config), kind);
-        self.listeners.spawn(async move { listener.serve(socket, console::api(app), shutdown).await });
+        let api = console::api(app, self.health.clone());
+        self.listeners.spawn(async move { listener.serve(socket, api, shutdown).await });
         self.console = Some(address);
         tracing::info!(listener = "console", address = %address, "listening");
         Ok(())

@@ -16,19 +16,20 @@ pub mod visitor;
 
 use std::sync::Arc;
 
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 
 use super::{
     api::{Api, method_not_allowed, route_not_found},
     web::assets,
 };
-use crate::app::App;
+use crate::{app::App, telemetry::Health};
 
 /// The console.
-pub(super) fn api(app: Arc<App>) -> Api {
+pub(super) fn api(app: Arc<App>, health: Health) -> Api {
     let router = Router::new()
         .route(assets::ROUTE, axum::routing::get(assets::handle))
         .merge(pages::router())
+        .layer(Extension(health))
         .fallback(route_not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard));

@@ -60,8 +60,8 @@ pub(super) struct OverviewPage {
 }
 
 /// The areas that the reader sees, for links.
-#[expect(clippy::struct_excessive_bools, reason = "the template reads a field for each area")]
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one link of the page")]
 struct See {
     banks: bool,
     consents: bool,
@@ -125,10 +125,9 @@ impl OverviewPage {
 async fn show(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    health: Option<Extension<Health>>,
+    Extension(health): Extension<Health>,
 ) -> Result<Response, Problem> {
     visitor.enter(Area::Overview)?;
-    let health = health.map(|Extension(health)| health).unwrap_or_default();
     visitor.show(&data::page(&app, &visitor, &health).await?)
 }
 

@@ -8,12 +8,14 @@ use axum::{Router, extract::State, response::Response, routing::get};
 use super::runs::kind_name;
 use crate::{
     app::App,
+    consent::ConsentState,
     domain::{FailureKind, Region, printable::check_reason},
     dossier::{CoveringConsent, Disclosure, Dossier, Identity, PersonalAccess, RoundResult},
     http::{
         console::{
             area::Area,
             frame::Frame,
+            marks::{Mark, consent_state, mark},
             visitor::{Submission, Visitor},
         },
         problem::Problem,
@@ -55,21 +57,29 @@ pub(super) struct SubjectPage {
     agreement: String,
     licence: String,
     under_objection: bool,
-    grades: Vec<GradeLine>,
+    grades: Vec<Grade>,
     /// The newest result in words.
     explanation: Option<String>,
     records: Vec<(String, u64)>,
-    consents: Vec<CoveringConsent>,
+    consents: Vec<Covering>,
     readers: Vec<Reader>,
 }
 
 #[derive(Debug)]
-struct GradeLine {
+struct Grade {
     period: String,
-    grade: String,
+    result: String,
     points: String,
     version: i64,
     made: When,
+}
+
+/// A consent that covers the subject.
+#[derive(Debug)]
+struct Covering {
+    id: String,
+    bank: String,
+    state: Mark,
 }
 
 #[derive(Debug)]
@@ -128,16 +138,21 @@ async fn find(State(app): State<Arc<App>>, Submission { visitor, fields }: Submi
     }
 }
 
-fn grade(result: RoundResult, t: Texts) -> GradeLine {
+fn grade(result: RoundResult, t: Texts) -> Grade {
     let points = result.points_milli.map(|milli| format!("{}.{:03}", milli / 1000, (milli % 1000).abs()));
     let reason = || format!("{}: {}", t.subject_not_rated(), result.reason.clone().unwrap_or_default());
-    GradeLine {
-        grade: result.grade.clone().unwrap_or_else(reason),
+    Grade {
+        result: result.grade.clone().unwrap_or_else(reason),
         points: points.unwrap_or_else(|| "–".into()),
         period: result.period,
         version: result.version,
         made: When(result.made_at),
     }
+}
+
+fn covering(of: CoveringConsent, t: Texts) -> Covering {
+    let state = of.state.parse().map_or(mark("", t.consent_expired()), |state| consent_state(state, t));
+    Covering { id: of.id, bank: of.bank, state }
 }
 
 fn reader(of: Disclosure) -> Reader {
@@ -162,7 +177,7 @@ fn page(app: &App, visitor: &Visitor, of: Dossier, read: (String, Option<String>
         grades: of.assessments.into_iter().map(|result| grade(result, t)).collect(),
         explanation: read.1,
         records: of.facts.into_iter().map(|category| (category.name_zh, category.facts)).collect(),
-        consents: of.consents,
+        consents: of.consents.into_iter().map(|of| covering(of, t)).collect(),
         readers: of.disclosures.into_iter().map(reader).collect(),
     }
 }
@@ -205,16 +220,20 @@ impl Page for SubjectPage {
             agreement: "active".into(),
             licence: "active".into(),
             under_objection,
-            grades: vec![GradeLine {
+            grades: vec![Grade {
                 period: "2026-H1".into(),
-                grade: "good".into(),
+                result: "good".into(),
                 points: "87.500".into(),
                 version: 1,
                 made: at,
             }],
             explanation: Some("87.5".into()),
             records: vec![("基础信息".into(), 12)],
-            consents: Vec::new(),
+            consents: vec![Covering {
+                id: "con_06fz0000000000000000000000".into(),
+                bank: "合成银行甲".into(),
+                state: consent_state(ConsentState::Active, t),
+            }],
             readers: vec![Reader {
                 at,
                 bank: "合成银行甲".into(),
@@ -226,6 +245,7 @@ impl Page for SubjectPage {
             grades: Vec::new(),
             explanation: None,
             records: Vec::new(),
+            consents: Vec::new(),
             readers: Vec::new(),
             uscc: None,
             level: None,
