@@ -44,7 +44,7 @@ impl App {
         self.custody.clone().acting_for(actor)
     }
 
-    /// The rounds of the store, with the configured period for objections.
+    /// The rounds of the store, to be read.
     pub fn rounds(&self) -> Rounds {
         Rounds::new(self.env.clone())
     }

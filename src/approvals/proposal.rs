@@ -52,6 +52,11 @@ pub struct Proposal {
 }
 
 impl Proposal {
+    /// Whether it was proposed by a party, who does not approve it.
+    pub fn is_by(&self, actor: &Actor) -> bool {
+        is_same(&self.proposed_by, &actor.to_string())
+    }
+
     pub(super) fn of_row(row: ProposalRow, now: Timestamp) -> Result<Self, DbError> {
         let corrupt = |error: Malformed| DbError::corrupt("proposals", error.0);
         let stored: ProposalState = row.state.parse().map_err(corrupt)?;

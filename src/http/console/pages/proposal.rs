@@ -14,7 +14,7 @@ use super::bank::reason_errors;
 use crate::{
     app::{ActDone, App},
     approvals::{Proposal, ProposalState, Proposed, Verdict},
-    domain::{Failure, names::comparable},
+    domain::Failure,
     http::{
         console::{
             area::Area,
@@ -114,7 +114,7 @@ async fn find(app: &App, id: &str) -> Result<Proposal, Failure> {
 
 fn page(visitor: &Visitor, of: Proposal, errors: Errors, reason: &str) -> ProposalPage {
     let t = visitor.t;
-    let own = comparable(&visitor.actor().to_string()).to_lowercase() == comparable(&of.proposed_by).to_lowercase();
+    let own = of.is_by(&visitor.actor());
     ProposalPage {
         frame: visitor.frame(Area::Approvals.key()),
         t,
